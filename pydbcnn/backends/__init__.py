@@ -1,0 +1,1 @@
+"""Where the arithmetic happens. This is the only place that chooses a backend."""

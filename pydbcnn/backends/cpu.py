@@ -1,0 +1,149 @@
+"""The CPU engine: our C kernels, the best instruction set that the machine has."""
+
+import os
+
+import numpy as np
+
+from ._threads import thread_count, threads_started
+
+try:
+    from . import _cpu
+except ImportError as error:  # pragma: no cover - needs a build without extension
+    raise ImportError(
+        "The compiled part of pydbcnn (pydbcnn.backends._cpu) cannot be imported: "
+        f"{error}. It was not built for this Python, or pydbcnn is imported from its "
+        "source folder. Run 'pip install .' in that folder and start Python elsewhere, "
+        "or 'pip install -e . --no-build-isolation' to work on the source."
+    ) from error
+
+# Tiles of the forward pass: wide enough that the halo is a small share of the work,
+# narrow enough that the rows of the maps that a layer needs stay in a 1 MiB cache.
+_TILE_HEIGHT, _TILE_WIDTH = 128, 128
+_TILE_BYTES = 2**20
+# Blocks of a patch that one thread trains on: the maps of both directions are kept.
+_BLOCK = 64
+# Partial gradients: enough for many threads, few enough to sum; fixed by the shapes
+# alone, so that results do not depend on the threads.
+_MAX_GROUPS = 64
+_PIXELS_PER_GROUP = 1024
+_MAX_GRADIENT_BYTES = 2**25
+
+
+class CpuBackend:
+    """Forward and backward passes with the C engines, in single precision.
+
+    Parameters
+    ----------
+    isa : str or None, default=None
+        Instruction set: "baseline", "avx2" or "avx512". None takes the best that
+        the processor has, or what the environment variable ``PYDBCNN_ISA`` names.
+
+    Raises
+    ------
+    ValueError
+        When the instruction set is unknown, or this processor does not have it.
+    """
+
+    name = "cpu"
+    device = "cpu"
+
+    def __init__(self, isa=None):
+        self._engine = _find_engine(isa or os.environ.get("PYDBCNN_ISA"))
+
+    @property
+    def isa(self):
+        """Name of the instruction set in use."""
+        return self._engine.name
+
+    def forward(self, network, params, images, *, data_range, out=None, tile=None):
+        """Estimate sharp images; see `ReferenceBackend.forward`.
+
+        Parameters
+        ----------
+        network, params, images, data_range
+            As in the reference. `images` may have any strides.
+        out : array, optional
+            Where to write the result.
+        tile : tuple of int, optional
+            Height and width of the tiles. It has no influence on the result.
+
+        Returns
+        -------
+        output : array of shape (n, height, width, channels out)
+        """
+        if out is None:
+            shape = (*images.shape[:3], network.n_channels_out)
+            out = np.empty(shape, images.dtype)
+        if images.size:
+            height, width = tile or _tile_size(network, *images.shape[1:3])
+            n_threads = thread_count()
+            threads_started(n_threads)
+            weights = self._pack(network, params, backward=False)
+            _cpu.forward(weights, images, out, data_range, height, width, n_threads)
+        return out
+
+    def loss_and_gradient(self, network, params, patches, targets):
+        """Half the mean squared error and its gradient; see `ReferenceBackend`."""
+        patches = np.ascontiguousarray(patches, np.float32)
+        targets = np.ascontiguousarray(targets, np.float32)
+        gradient = np.empty(network.n_params, np.float32)
+        n, height, width, _ = targets.shape
+        block = _even_part(height, _BLOCK), _even_part(width, _BLOCK)
+        n_threads = thread_count()
+        threads_started(n_threads)
+        squares = _cpu.squares_and_gradient(
+            self._pack(network, params, backward=True),
+            patches,
+            targets,
+            gradient,
+            *block,
+            _n_groups(network, n, height, width),
+            n_threads,
+        )
+        return squares / targets.size / 2, gradient
+
+    def _pack(self, network, params, *, backward):
+        params = np.ascontiguousarray(params, np.float32)
+        return _cpu.Weights(
+            self._engine, network.layers, network.residual, params, backward
+        )
+
+
+def _find_engine(isa):
+    engines = {engine.name: engine for engine in _cpu.available_engines()}
+    if isa is None:
+        return list(engines.values())[-1]
+    if isa not in engines:
+        raise ValueError(
+            f"The instruction set {isa!r} (from PYDBCNN_ISA or isa=) is not among "
+            f"those that this build and this processor have: {', '.join(engines)}. "
+            "Choose one of them, or unset PYDBCNN_ISA for the best."
+        )
+    return engines[isa]
+
+
+def available_isas():
+    """Names of the instruction sets that can run here, the best last."""
+    return [engine.name for engine in _cpu.available_engines()]
+
+
+def _even_part(total, most):
+    """Size of the parts when `total` is split into the fewest parts of `most`."""
+    n_parts = -(-total // most)
+    return -(-total // n_parts)
+
+
+def _tile_size(network, height, width):
+    kept = sum(
+        layer.n_inputs * layer.kernel_size * 4 for layer in network.layers[1:]
+    )
+    widest = max(16, min(_TILE_WIDTH, _TILE_BYTES // kept - 2 * network.radius))
+    return _even_part(height, _TILE_HEIGHT), _even_part(width, widest)
+
+
+def _n_groups(network, n, height, width):
+    """Partial gradients for a batch of patches, from its shape alone."""
+    n_blocks = n * -(-height // _BLOCK) * -(-width // _BLOCK)
+    by_work = n * height * width // _PIXELS_PER_GROUP
+    by_memory = _MAX_GRADIENT_BYTES // (4 * network.n_params)
+    return max(1, min(_MAX_GROUPS, n_blocks, by_work, by_memory))

@@ -1,0 +1,343 @@
+/* Loss and gradient of one block of a patch.
+ *
+ * Forward keeps the maps of the block.  Backward, the deltas of a map are the
+ * convolution of the deltas behind it, with a border of zeros, and the flipped
+ * weights: the same loop as forward.  Weight gradients are the dual loop: sums over
+ * pixels of an input value times a vector of deltas.  For the last layer, whose
+ * filters do not fill a vector, the roles change: a delta times a vector of inputs,
+ * which gives the gradient of the flipped weights. */
+#ifndef PYDBCNN_BACKWARD_H
+#define PYDBCNN_BACKWARD_H
+
+#include "forward.h"
+
+/* Rows of deltas that are made, then used, while they are in the first-level cache;
+ * more rows spread the cost of adding a block of sums to memory. */
+enum { DELTA_ROWS = 4, TAPS = PIXELS };
+
+typedef struct {
+    const float *input; /* first pixel under the kernel */
+    ptrdiff_t input_stride;
+    int step;
+    const float *delta;
+    ptrdiff_t delta_stride;
+    int filters; /* padded to whole vectors */
+    int height, width;
+} gradient_task;
+
+INLINE void add_products(const int taps, const int vectors, const gradient_task *task,
+                         const float *input, int filter, float *gradient)
+{
+    vec sum[TAPS][VECTORS];
+#pragma GCC unroll 16
+    for (int k = 0; k < taps; k++)
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; v++)
+            sum[k][v] = (vec){0};
+
+    for (int y = 0; y < task->height; y++) {
+        const float *in = input + y * task->input_stride;
+        const float *delta = task->delta + y * task->delta_stride + filter;
+        for (int x = 0; x < task->width; x++, in += task->step, delta += task->filters) {
+            vec value[VECTORS];
+#pragma GCC unroll 16
+            for (int v = 0; v < vectors; v++)
+                value[v] = load(delta + v * LANES);
+#pragma GCC unroll 16
+            for (int k = 0; k < taps; k++)
+#pragma GCC unroll 16
+                for (int v = 0; v < vectors; v++)
+                    sum[k][v] += value[v] * in[k];
+        }
+    }
+
+#pragma GCC unroll 16
+    for (int k = 0; k < taps; k++)
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; v++) {
+            float *to = gradient + (size_t)k * task->filters + filter + v * LANES;
+            store(to, load(to) + sum[k][v]);
+        }
+}
+
+#define CASE(count)                                                                    \
+    case count:                                                                        \
+        add_products(count <= TAPS ? count : TAPS, vectors, task, input + k, filter,   \
+                     gradient + (size_t)k * task->filters);                            \
+        break;
+
+INLINE void add_taps(const int vectors, const gradient_task *task, const float *input,
+                     int depth, int filter, float *gradient)
+{
+    const int part = even_part(depth, TAPS);
+    for (int k = 0; k < depth; k += part)
+        switch (smaller(part, depth - k)) {
+            CASE(1)
+            CASE(2)
+            CASE(3)
+            CASE(4)
+            CASE(5)
+            CASE(6)
+            CASE(7)
+            CASE(8)
+            CASE(9)
+            CASE(10)
+            CASE(11)
+            CASE(12)
+        }
+}
+#undef CASE
+
+/* gradient[row][column, input][filter] += sum over pixels of input x delta */
+static void add_weight_gradient(const gradient_task *task, int kernel, float *gradient)
+{
+    const int depth = kernel * task->step;
+    for (int filter = 0; filter < task->filters; filter += VECTORS * LANES)
+        for (int row = 0; row < kernel; row++) {
+            const float *input = task->input + row * task->input_stride;
+            float *to = gradient + (size_t)row * depth * task->filters;
+            if (task->filters - filter > LANES)
+                add_taps(2, task, input, depth, filter, to);
+            else
+                add_taps(1, task, input, depth, filter, to);
+        }
+}
+
+static void add_bias_gradient(const gradient_task *task, float *gradient)
+{
+    for (int y = 0; y < task->height; y++)
+        for (int x = 0; x < task->width; x++)
+            for (int f = 0; f < task->filters; f += LANES)
+                store(gradient + f,
+                      load(gradient + f) + load(task->delta + y * task->delta_stride +
+                                                (ptrdiff_t)x * task->filters + f));
+}
+
+/* Packed gradients: per layer the weights, [row][column, input][filter], or for the
+ * last layer flipped, [row][column, output][input]; then the biases. */
+INLINE float *gradient_of(const network_shape *net, int l, float *gradient)
+{
+    for (int before = 0; before < l; before++)
+        gradient += forward_size(net, before) + bias_size(net, before);
+    return gradient;
+}
+
+static size_t gradient_size(const network_shape *net)
+{
+    return packed_size(net, 0);
+}
+
+/* Map `l` of a block, and the deltas of it inside a border of zeros. */
+typedef struct {
+    const float *values;
+    ptrdiff_t stride;
+    float *delta;
+    ptrdiff_t delta_stride;
+    int border;
+    int height, width, channels;
+} block_map;
+
+INLINE float *delta_row(const block_map *map, int row)
+{
+    return map->delta + (row + map->border) * map->delta_stride +
+           (ptrdiff_t)map->border * map->channels;
+}
+
+/* Room for the maps and deltas of a block; returns the floats that it takes. */
+INLINE size_t lay_out_block(const network_shape *net, int height, int width,
+                            block_map *maps, float *scratch)
+{
+    float *free_space = scratch;
+    for (int l = 0; l <= net->n_layers; l++) {
+        block_map *map = &maps[l];
+        const int halo = 2 * radius_from(net, l);
+        map->height = height + halo;
+        map->width = width + halo;
+        map->channels = map_channels(net, l);
+        map->stride = (ptrdiff_t)map->width * map->channels;
+        if (l == 0)
+            continue; /* read where it lies, and nothing asks for its deltas */
+        map->values = take(&free_space, map->height * map->stride);
+        /* The first layer needs no deltas of its input: its own are used at once. */
+        map->border = l == 1 ? 0 : net->layers[l - 1].kernel - 1;
+        map->delta_stride = (ptrdiff_t)(map->width + 2 * map->border) * map->channels;
+        map->delta = take(&free_space,
+                          (l == 1 ? DELTA_ROWS : map->height + 2 * map->border) *
+                              map->delta_stride);
+    }
+    return free_space - scratch;
+}
+
+static size_t block_scratch(const network_shape *net, int block_height,
+                            int block_width)
+{
+    block_map maps[MAX_LAYERS + 1];
+    return lay_out_block(net, block_height, block_width, maps, NULL);
+}
+
+INLINE void forward_block(const network_shape *net, const packed_weights *weights,
+                          const block_map *maps)
+{
+    for (int l = 0; l < net->n_layers; l++)
+        for (int row = 0; row < maps[l + 1].height; row++) {
+            const float *rows[MAX_KERNEL];
+            for (int k = 0; k < net->layers[l].kernel; k++)
+                rows[k] = maps[l].values + (row + k) * maps[l].stride;
+            apply_layer(net, weights, l, rows,
+                        (float *)maps[l + 1].values + row * maps[l + 1].stride,
+                        maps[l + 1].width);
+        }
+}
+
+/* Deltas of the output, and the sum of squared errors. */
+INLINE double output_deltas(const network_shape *net, const block_map *maps,
+                            const float *target, ptrdiff_t target_stride, float scale)
+{
+    const block_map *out = &maps[net->n_layers];
+    const int radius = radius_from(net, 0);
+    double squares = 0;
+    memset(out->delta, 0,
+           (out->height + 2 * out->border) * out->delta_stride * sizeof(float));
+    for (int y = 0; y < out->height; y++) {
+        const float *input =
+            maps[0].values + (y + radius) * maps[0].stride + radius * maps[0].channels;
+        float *delta = delta_row(out, y);
+        for (int i = 0; i < out->width * out->channels; i++) {
+            const float value =
+                out->values[y * out->stride + i] + (net->residual ? input[i] : 0.0f);
+            const float error = value - target[y * target_stride + i];
+            squares += (double)error * error;
+            delta[i] = error * scale;
+        }
+    }
+    return squares;
+}
+
+INLINE void last_layer_gradient(const network_shape *net, const block_map *maps,
+                                float *gradient)
+{
+    const int l = net->n_layers - 1;
+    const block_map *out = &maps[l + 1];
+    float *weights = gradient_of(net, l, gradient);
+    float *bias = weights + forward_size(net, l);
+    for (int top = 0; top < maps[l].height; top += DELTA_ROWS) {
+        const gradient_task task = {
+            .input = out->delta + top * out->delta_stride,
+            .input_stride = out->delta_stride, .step = out->channels,
+            .delta = maps[l].values + top * maps[l].stride,
+            .delta_stride = maps[l].stride, .filters = maps[l].channels,
+            .height = smaller(DELTA_ROWS, maps[l].height - top),
+            .width = maps[l].width,
+        };
+        add_weight_gradient(&task, net->layers[l].kernel, weights);
+    }
+    for (int y = 0; y < out->height; y++)
+        for (int x = 0; x < out->width; x++)
+            for (int c = 0; c < out->channels; c++)
+                bias[c] += delta_row(out, y)[x * out->channels + c];
+}
+
+/* Deltas of map `l` through layer `l`, and the gradient of the layer before it. */
+INLINE void hidden_layer_gradient(const network_shape *net,
+                                  const packed_weights *weights, const block_map *maps,
+                                  int l, float *gradient)
+{
+    const block_map *map = &maps[l], *behind = &maps[l + 1];
+    const int kernel = net->layers[l].kernel;
+    float *weight_gradient = gradient_of(net, l - 1, gradient);
+    float *bias_gradient = weight_gradient + forward_size(net, l - 1);
+    if (map->border)
+        memset(map->delta, 0,
+               (map->height + 2 * map->border) * map->delta_stride * sizeof(float));
+    for (int top = 0; top < map->height; top += DELTA_ROWS) {
+        const int height = smaller(DELTA_ROWS, map->height - top);
+        float *first = l == 1 ? map->delta : delta_row(map, top);
+        for (int y = 0; y < height; y++) {
+            const float *rows[MAX_KERNEL];
+            for (int k = 0; k < kernel; k++)
+                rows[k] = behind->delta + (top + y + k) * behind->delta_stride;
+            const row_task task = {
+                .rows = rows, .n_rows = kernel, .depth = kernel * behind->channels,
+                .step = behind->channels, .weights = weights->flipped[l],
+                .mask = map->values + (top + y) * map->stride,
+                .output = first + y * map->delta_stride, .filters = map->channels,
+                .width = map->width,
+            };
+            convolve_row(&task);
+        }
+        const gradient_task task = {
+            .input = maps[l - 1].values + top * maps[l - 1].stride,
+            .input_stride = maps[l - 1].stride, .step = maps[l - 1].channels,
+            .delta = first, .delta_stride = map->delta_stride,
+            .filters = map->channels, .height = height, .width = map->width,
+        };
+        add_weight_gradient(&task, net->layers[l - 1].kernel, weight_gradient);
+        add_bias_gradient(&task, bias_gradient);
+    }
+}
+
+static double block_gradient(const network_shape *net, const float *packed,
+                             const patch_batch *batch, ptrdiff_t block, float *scratch,
+                             float *gradient)
+{
+    const int last = net->n_layers, halo = 2 * radius_from(net, 0);
+    const int inputs = map_channels(net, 0), outputs = map_channels(net, last);
+    const ptrdiff_t per_patch = (ptrdiff_t)batch->blocks_down * batch->blocks_across;
+    const ptrdiff_t patch = block / per_patch;
+    const int top = (int)(block % per_patch) / batch->blocks_across * batch->block_height;
+    const int left = (int)(block % per_patch) % batch->blocks_across * batch->block_width;
+    const int height = smaller(batch->block_height, batch->height - top);
+    const int width = smaller(batch->block_width, batch->width - left);
+    const packed_weights weights = find_weights(net, packed);
+
+    block_map maps[MAX_LAYERS + 1];
+    lay_out_block(net, height, width, maps, scratch);
+    maps[0].stride = (ptrdiff_t)(batch->width + halo) * inputs;
+    maps[0].values = batch->inputs +
+                     (patch * (batch->height + halo) + top) * maps[0].stride +
+                     (ptrdiff_t)left * inputs;
+    const ptrdiff_t target_stride = (ptrdiff_t)batch->width * outputs;
+    const float *target = batch->targets +
+                          (patch * batch->height + top) * target_stride +
+                          (ptrdiff_t)left * outputs;
+
+    forward_block(net, &weights, maps);
+    const double squares =
+        output_deltas(net, maps, target, target_stride, batch->delta_scale);
+    last_layer_gradient(net, maps, gradient);
+    for (int l = last - 1; l > 0; l--)
+        hidden_layer_gradient(net, &weights, maps, l, gradient);
+    return squares;
+}
+
+INLINE void unpack_layer(const network_shape *net, int l, const float *packed,
+                         float *result)
+{
+    const layer_shape *shape = &net->layers[l];
+    const int positions = shape->kernel * shape->kernel;
+    const int last = l == net->n_layers - 1;
+    const int inputs = map_channels(net, l), outputs = map_channels(net, l + 1);
+    for (int at = 0; at < positions; at++)
+        for (int i = 0; i < shape->inputs; i++)
+            for (int o = 0; o < shape->outputs; o++)
+                *result++ =
+                    last ? packed[(size_t)((positions - 1 - at) * outputs + o) * inputs + i]
+                         : packed[(size_t)(at * inputs + i) * outputs + o];
+    memcpy(result, packed + forward_size(net, l), shape->outputs * sizeof(float));
+}
+
+static void reduce_gradient(const network_shape *net, const float *gradients,
+                            size_t stride, int count, float *result)
+{
+    float *total = (float *)gradients; /* the first one becomes the sum */
+    const size_t size = gradient_size(net);
+    for (int g = 1; g < count; g++)
+        for (size_t i = 0; i < size; i += LANES)
+            store(total + i, load(total + i) + load(gradients + g * stride + i));
+    for (int l = 0; l < net->n_layers; l++) {
+        unpack_layer(net, l, gradient_of(net, l, total), result);
+        result += weight_count(net, l) + net->layers[l].outputs;
+    }
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* The engine as its callers see it: plain structures and one table of functions
+ * per instruction set.  Every array is float32 unless it says otherwise; images are
+ * batch first and channels last. */
+#ifndef PYDBCNN_ENGINE_H
+#define PYDBCNN_ENGINE_H
+
+#include <stddef.h>
+
+enum { MAX_LAYERS = 8 };
+
+/* Element types of the images that a tile reads and writes. */
+typedef enum { PIXEL_UINT8, PIXEL_UINT16, PIXEL_FLOAT32, PIXEL_FLOAT64 } pixel_type;
+
+typedef struct {
+    int kernel;  /* side of the square kernel, odd */
+    int inputs;  /* channels that it reads */
+    int outputs; /* filters */
+} layer_shape;
+
+typedef struct {
+    int n_layers;
+    int residual; /* add the input to the output of the last layer */
+    layer_shape layers[MAX_LAYERS];
+} network_shape;
+
+/* A batch of images of one size, read and written in place through byte strides
+ * (image, row, column, channel), so that views need no copy. */
+typedef struct {
+    const char *input;
+    char *output;
+    ptrdiff_t input_strides[4];
+    ptrdiff_t output_strides[4];
+    pixel_type type;
+    float data_range; /* pixel value that the network sees as 1 */
+    int height, width;
+    int tile_height, tile_width;
+    int tiles_down, tiles_across; /* tiles of one image */
+} image_batch;
+
+/* Patches with their context: each input is larger than its target by the radius
+ * of the network on every side.  Blocks of a patch are what one thread works on. */
+typedef struct {
+    const float *inputs;  /* n, height + 2 radius, width + 2 radius, channels */
+    const float *targets; /* n, height, width, channels */
+    int height, width;
+    int block_height, block_width;
+    int blocks_down, blocks_across; /* blocks of one patch */
+    float delta_scale;              /* 1 / number of target values */
+} patch_batch;
+
+typedef struct {
+    const char *name;
+    int lanes; /* floats in a vector */
+
+    /* Floats that the packed weights take, and packing them.  `backward` adds what
+     * only the gradient needs. */
+    size_t (*packed_size)(const network_shape *net, int backward);
+    void (*pack)(const network_shape *net, const float *params, int backward,
+                 float *packed);
+
+    /* One tile of one image: all layers, fused. */
+    size_t (*tile_scratch)(const network_shape *net, int tile_height, int tile_width);
+    void (*forward_tile)(const network_shape *net, const float *packed,
+                         const image_batch *batch, ptrdiff_t tile, float *scratch);
+
+    /* One block of one patch: adds its gradient, in the packed layout, to
+     * `gradient`, and returns its sum of squared errors. */
+    size_t (*block_scratch)(const network_shape *net, int block_height,
+                            int block_width);
+    double (*block_gradient)(const network_shape *net, const float *packed,
+                             const patch_batch *batch, ptrdiff_t block,
+                             float *scratch, float *gradient);
+    size_t (*gradient_size)(const network_shape *net);
+    /* Sums `count` packed gradients in order and lays them out like `params`. */
+    void (*reduce_gradient)(const network_shape *net, const float *gradients,
+                            size_t stride, int count, float *result);
+} engine;
+
+extern const engine pydbcnn_engine_baseline;
+#ifdef PYDBCNN_X86
+extern const engine pydbcnn_engine_avx2;
+extern const engine pydbcnn_engine_avx512;
+#endif
+
+/* All engines of this build, the best last, ended by NULL. */
+extern const engine *const pydbcnn_engines[];
+
+/* Whether this processor and operating system can run an engine. */
+int pydbcnn_engine_runs(const engine *candidate);
+
+#endif

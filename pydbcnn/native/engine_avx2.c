@@ -1,0 +1,2 @@
+#define ENGINE_NAME avx2
+#include "engine_table.h"

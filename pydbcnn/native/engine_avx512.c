@@ -1,0 +1,2 @@
+#define ENGINE_NAME avx512
+#include "engine_table.h"

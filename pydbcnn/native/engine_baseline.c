@@ -1,0 +1,2 @@
+#define ENGINE_NAME baseline
+#include "engine_table.h"

@@ -1,0 +1,94 @@
+/* Images of any element type, read with mirrored borders and written back. */
+#ifndef PYDBCNN_PIXELS_H
+#define PYDBCNN_PIXELS_H
+
+#include "engine.h"
+
+#include <math.h>
+#include <stdint.h>
+
+/* Mirror without repeating the edge (reflect-101), as often as it takes. */
+static int mirror(int at, int size)
+{
+    if (size == 1)
+        return 0;
+    const int period = 2 * (size - 1);
+    at %= period;
+    if (at < 0)
+        at += period;
+    return at < size ? at : period - at;
+}
+
+#define READ_ROW(type)                                                                 \
+    for (int x = 0; x < width; x++)                                                    \
+        for (int c = 0; c < channels; c++)                                             \
+            *to++ = (float)*(const type *)(row + columns[x] + c * strides[3]) * scale;
+
+/* `height` x `width` pixels from (top, left), which may lie outside the image.
+ * `columns` is room for `width` byte offsets. */
+static void read_pixels(const image_batch *batch, ptrdiff_t image, int top, int left,
+                        int height, int width, int channels, ptrdiff_t *columns,
+                        float *to)
+{
+    const ptrdiff_t *strides = batch->input_strides;
+    const float scale = 1.0f / batch->data_range;
+    for (int x = 0; x < width; x++)
+        columns[x] = mirror(left + x, batch->width) * strides[2];
+    for (int y = 0; y < height; y++) {
+        const char *row = batch->input + image * strides[0] +
+                          mirror(top + y, batch->height) * strides[1];
+        switch (batch->type) {
+        case PIXEL_UINT8:
+            READ_ROW(uint8_t)
+            break;
+        case PIXEL_UINT16:
+            READ_ROW(uint16_t)
+            break;
+        case PIXEL_FLOAT32:
+            READ_ROW(float)
+            break;
+        case PIXEL_FLOAT64:
+            READ_ROW(double)
+            break;
+        }
+    }
+}
+#undef READ_ROW
+
+static float round_and_clip(float value, float highest)
+{
+    value = rintf(value);
+    return value < 0.0f ? 0.0f : value > highest ? highest : value;
+}
+
+#define WRITE_ROW(type, convert)                                                       \
+    for (int x = 0; x < width; x++)                                                    \
+        for (int c = 0; c < channels; c++) {                                           \
+            const float value = *from++ * batch->data_range;                           \
+            *(type *)(row + x * strides[2] + c * strides[3]) = (type)convert;          \
+        }
+
+static void write_row(const image_batch *batch, ptrdiff_t image, int y, int left,
+                      int width, int channels, const float *from)
+{
+    const ptrdiff_t *strides = batch->output_strides;
+    char *row =
+        batch->output + image * strides[0] + y * strides[1] + left * strides[2];
+    switch (batch->type) {
+    case PIXEL_UINT8:
+        WRITE_ROW(uint8_t, round_and_clip(value, 255.0f))
+        break;
+    case PIXEL_UINT16:
+        WRITE_ROW(uint16_t, round_and_clip(value, 65535.0f))
+        break;
+    case PIXEL_FLOAT32:
+        WRITE_ROW(float, value)
+        break;
+    case PIXEL_FLOAT64:
+        WRITE_ROW(double, value)
+        break;
+    }
+}
+#undef WRITE_ROW
+
+#endif

@@ -1,0 +1,104 @@
+/* Vectors of floats through the vector extensions of GCC and Clang, and the block
+ * sizes that follow from the number and the width of the vector registers. */
+#ifndef PYDBCNN_VECTOR_H
+#define PYDBCNN_VECTOR_H
+
+#include <stddef.h>
+
+/* A block of the convolution keeps PIXELS x 2 accumulators in registers, beside 2
+ * vectors of weights and 1 of a repeated input value.  Two multiply-add units with
+ * a latency of 4 cycles want at least 8 accumulators; the more there are, the fewer
+ * loads a multiply-add costs (AVX-512: 14 loads for 24).
+ *
+ * A block of the last layer keeps DOT_PIXELS x channels accumulators (channels up
+ * to DOT_CHANNELS) beside one weight vector a channel. */
+#if defined(__AVX512F__)
+#define LANES 16 /* 32 registers: 12 x 2 + 2 + 1 */
+enum { PIXELS = 12, DOT_PIXELS = 8, DOT_CHANNELS = 3 };
+#elif defined(__AVX2__)
+#define LANES 8 /* 16 registers: 6 x 2 + 2 + 1 */
+enum { PIXELS = 6, DOT_PIXELS = 4, DOT_CHANNELS = 3 };
+#elif defined(__aarch64__)
+#define LANES 4 /* 32 registers */
+enum { PIXELS = 12, DOT_PIXELS = 8, DOT_CHANNELS = 3 };
+#else
+#define LANES 4 /* 16 registers, and products need one of their own */
+enum { PIXELS = 6, DOT_PIXELS = 4, DOT_CHANNELS = 3 };
+#endif
+
+enum { VECTORS = 2 }; /* vectors of filters in a block */
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef int mask __attribute__((vector_size(4 * LANES)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vec load(const float *from)
+{
+    return *(const vec *)from; /* aligned: every vector starts at a multiple of it */
+}
+
+INLINE void store(float *to, vec value)
+{
+    *(vec *)to = value;
+}
+
+INLINE vec where(mask condition, vec value)
+{
+    return (vec)((mask)value & condition);
+}
+
+/* A NaN stays one, so that a fit that diverged is noticed. */
+INLINE vec rectify(vec value)
+{
+    return where(~(mask)(value < (vec){0}), value);
+}
+
+INLINE vec where_positive(vec condition, vec value)
+{
+    return where((mask)(condition > (vec){0}), value);
+}
+
+/* The lanes added in halves: the same order everywhere, so the same bits. */
+INLINE float sum_lanes(vec value)
+{
+    float lane[LANES] __attribute__((aligned(64)));
+    store(lane, value);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lane[i] += lane[i + half];
+    return lane[0];
+}
+
+INLINE int round_up(int value, int step)
+{
+    return (value + step - 1) / step * step;
+}
+
+INLINE int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Buffers within one allocation start at multiples of 64 bytes. */
+INLINE size_t aligned_floats(size_t count)
+{
+    return (count + 15) / 16 * 16;
+}
+
+INLINE float *take(float **arena, size_t count)
+{
+    float *start = *arena;
+    *arena += aligned_floats(count);
+    return start;
+}
+
+/* `total` split into the fewest parts of at most `most`, as even as can be: no
+ * part is so small that its loads outweigh its arithmetic. */
+INLINE int even_part(int total, int most)
+{
+    const int parts = (total + most - 1) / most;
+    return (total + parts - 1) / parts;
+}
+
+#endif

@@ -1,0 +1,76 @@
+"""Builds the extension: one C source, compiled once per instruction set."""
+
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools._distutils.ccompiler import new_compiler
+from setuptools._distutils.sysconfig import customize_compiler
+from setuptools.errors import CompileError
+
+NATIVE = Path("pydbcnn/native")
+INSTRUCTION_SETS = {"baseline": []}
+if platform.machine().lower() in {"x86_64", "amd64", "i686"}:
+    INSTRUCTION_SETS |= {"avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f"]}
+MACROS = [("PYDBCNN_X86", None)] if len(INSTRUCTION_SETS) > 1 else []
+
+
+def compiles(flags):
+    """Whether the compiler takes these flags."""
+    compiler = new_compiler()
+    customize_compiler(compiler)
+    with tempfile.TemporaryDirectory() as folder:
+        probe = Path(folder, "probe.c")
+        probe.write_text("int main(void) { return 0; }\n")
+        try:
+            compiler.compile([str(probe)], output_dir=folder, extra_preargs=flags)
+        except CompileError:
+            return False
+    return True
+
+
+FLAGS = ["-O3", "-std=gnu11", "-fPIC", "-fno-math-errno", "-fno-trapping-math"]
+# GCC would carry input values from one tap to the next and spill them to the stack.
+if compiles(["-fno-predictive-commoning"]):
+    FLAGS.append("-fno-predictive-commoning")
+
+
+def openmp_flags():
+    """Flags for OpenMP, or none, with a word about what that costs."""
+    if compiles(["-fopenmp"]):
+        return ["-fopenmp"]
+    print("pydbcnn: no OpenMP in this compiler, so one thread only", file=sys.stderr)
+    return []
+
+
+def engine_library(name, flags):
+    """A static library with the engine for one instruction set."""
+    sources = [str(NATIVE / f"engine_{name}.c")]
+    if name == "baseline":
+        sources.append(str(NATIVE / "dispatch.c"))
+    return f"pydbcnn_{name}", {
+        "sources": sources,
+        "obj_deps": {"": [str(path) for path in sorted(NATIVE.glob("*.h"))]},
+        "macros": MACROS,
+        "cflags": [*FLAGS, *flags],
+    }
+
+
+OPENMP = openmp_flags()
+setup(
+    libraries=[engine_library(*item) for item in INSTRUCTION_SETS.items()],
+    ext_modules=cythonize(
+        Extension(
+            "pydbcnn.backends._cpu",
+            ["pydbcnn/backends/_cpu.pyx"],
+            include_dirs=["pydbcnn", numpy.get_include()],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+            extra_compile_args=OPENMP,
+            extra_link_args=OPENMP,
+        )
+    ),
+)
