@@ -120,8 +120,9 @@ class Network:
 
         Weights are normal with the variance 2 / fan-in that keeps the scale of
         activations through rectified layers (He et al. 2015), biases zero. The last
-        layer starts a hundred times smaller: a residual network then starts as the
-        identity instead of as noise.
+        layer of a residual network starts a hundred times smaller, so that it starts
+        as the identity instead of as noise, and the filters of its first layer start
+        with a mean of zero: what is missing does not depend on the brightness.
 
         Parameters
         ----------
@@ -140,4 +141,6 @@ class Network:
             if index == len(self.layers) - 1:
                 scale *= 0.01 if self.residual else 1.0
             weight[:] = random_state.normal(scale=scale, size=layer.weights_shape)
+        if self.residual and self.layers[0].kernel_size > 1:
+            weights[0][:] -= weights[0].mean(axis=(0, 1))
         return params

@@ -46,6 +46,8 @@ cdef extern from "native/engine.h" nogil:
         float data_range
         int height
         int width
+        int first_row
+        int last_row
         int tile_height
         int tile_width
         int tiles_down
@@ -165,8 +167,10 @@ cdef int parts(int total, int part) noexcept nogil:
 
 
 def forward(Weights weights, cnp.ndarray images, cnp.ndarray output,
-            float data_range, int tile_height, int tile_width, int n_threads):
-    """Fill `output` from `images`, both (n, height, width, channels), any strides."""
+            float data_range, int first_row, int last_row, int tile_height,
+            int tile_width, int n_threads):
+    """Fill rows of `output` from `images`: (n, height, width, channels), any strides.
+    """
     cdef const engine_table *table = weights.engine.table
     cdef const network_shape *net = &weights.net
     cdef image_batch batch
@@ -185,7 +189,9 @@ def forward(Weights weights, cnp.ndarray images, cnp.ndarray output,
     batch.width = images.shape[2]
     batch.tile_height = tile_height
     batch.tile_width = tile_width
-    batch.tiles_down = parts(batch.height, tile_height)
+    batch.first_row = first_row
+    batch.last_row = last_row
+    batch.tiles_down = parts(last_row - first_row, tile_height)
     batch.tiles_across = parts(batch.width, tile_width)
     n_tiles = <ptrdiff_t> images.shape[0] * batch.tiles_down * batch.tiles_across
     scratch_size = whole_lines(table.tile_scratch(net, tile_height, tile_width))

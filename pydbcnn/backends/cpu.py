@@ -20,6 +20,8 @@ except ImportError as error:  # pragma: no cover - needs a build without extensi
 # narrow enough that the rows of the maps that a layer needs stay in a 1 MiB cache.
 _TILE_HEIGHT, _TILE_WIDTH = 128, 128
 _TILE_BYTES = 2**20
+# Pixels between two calls of `on_pixels`, and between two looks at Ctrl-C.
+_BAND_PIXELS = 2**22
 # Blocks of a patch that one thread trains on: the maps of both directions are kept.
 _BLOCK = 64
 # Partial gradients: enough for many threads, few enough to sum; fixed by the shapes
@@ -55,31 +57,37 @@ class CpuBackend:
         """Name of the instruction set in use."""
         return self._engine.name
 
-    def forward(self, network, params, images, *, data_range, out=None, tile=None):
+    def forward(
+        self, network, params, images, *, data_range, tile=None, on_pixels=None
+    ):
         """Estimate sharp images; see `ReferenceBackend.forward`.
 
         Parameters
         ----------
         network, params, images, data_range
             As in the reference. `images` may have any strides.
-        out : array, optional
-            Where to write the result.
         tile : tuple of int, optional
             Height and width of the tiles. It has no influence on the result.
+        on_pixels : callable, optional
+            Called now and then with the number of pixels that are done since.
 
         Returns
         -------
         output : array of shape (n, height, width, channels out)
         """
-        if out is None:
-            shape = (*images.shape[:3], network.n_channels_out)
-            out = np.empty(shape, images.dtype)
-        if images.size:
-            height, width = tile or _tile_size(network, *images.shape[1:3])
-            n_threads = thread_count()
-            threads_started(n_threads)
-            weights = self._pack(network, params, backward=False)
-            _cpu.forward(weights, images, out, data_range, height, width, n_threads)
+        n, height, width, _ = images.shape
+        out = np.empty((n, height, width, network.n_channels_out), images.dtype)
+        weights = self._pack(network, params, backward=False)
+        tile_height, tile_width = tile or _tile_size(network, height, width)
+        n_threads = thread_count()
+        threads_started(n_threads)
+        tile_rows = max(1, _BAND_PIXELS // (n * width * tile_height))
+        for first in range(0, height, tile_rows * tile_height):
+            last = min(height, first + tile_rows * tile_height)
+            _cpu.forward(weights, images, out, data_range, first, last, tile_height,
+                         tile_width, n_threads)
+            if on_pixels is not None:
+                on_pixels(n * (last - first) * width)
         return out
 
     def loss_and_gradient(self, network, params, patches, targets):

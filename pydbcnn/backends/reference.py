@@ -24,7 +24,7 @@ class ReferenceBackend:
     def __init__(self, dtype=np.float64):
         self.dtype = np.dtype(dtype)
 
-    def forward(self, network, params, images, *, data_range):
+    def forward(self, network, params, images, *, data_range, on_pixels=None):
         """Estimate sharp images.
 
         Parameters
@@ -35,6 +35,8 @@ class ReferenceBackend:
             uint8, uint16, float32 or float64.
         data_range : float
             The pixel value that the network sees as 1.
+        on_pixels : callable, optional
+            Called now and then with the number of pixels that are done since.
 
         Returns
         -------
@@ -52,6 +54,8 @@ class ReferenceBackend:
                         network, params, tile[None].astype(self.dtype) / data_range
                     )
                     write_pixels(maps[-1][0] * data_range, result[part])
+            if on_pixels is not None:
+                on_pixels(height * width)
         return output
 
     def loss_and_gradient(self, network, params, patches, targets):

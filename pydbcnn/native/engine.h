@@ -33,6 +33,7 @@ typedef struct {
     pixel_type type;
     float data_range; /* pixel value that the network sees as 1 */
     int height, width;
+    int first_row, last_row; /* what to compute; the rest is context */
     int tile_height, tile_width;
     int tiles_down, tiles_across; /* tiles of one image */
 } image_batch;

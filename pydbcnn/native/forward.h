@@ -90,9 +90,10 @@ static void forward_tile(const network_shape *net, const float *packed,
     const int last = net->n_layers, radius = radius_from(net, 0);
     const ptrdiff_t per_image = (ptrdiff_t)batch->tiles_down * batch->tiles_across;
     const ptrdiff_t image = tile / per_image;
-    const int top = (int)(tile % per_image) / batch->tiles_across * batch->tile_height;
+    const int top = batch->first_row +
+                    (int)(tile % per_image) / batch->tiles_across * batch->tile_height;
     const int left = (int)(tile % per_image) % batch->tiles_across * batch->tile_width;
-    const int height = smaller(batch->tile_height, batch->height - top);
+    const int height = smaller(batch->tile_height, batch->last_row - top);
     const int width = smaller(batch->tile_width, batch->width - left);
     const packed_weights weights = find_weights(net, packed);
 

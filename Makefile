@@ -1,0 +1,54 @@
+# Each target does all of its own set-up in .venv; nothing needs to be installed first
+# but Python 3.11 or newer with venv, and a C compiler.
+#
+#   make demo [PHOTO=my.jpg]   blur a photograph, restore it, write demo.png
+#   make test                  the whole test suite
+#   make bench                 speed against ONNX Runtime and PyTorch
+#   make docs                  the documentation, docs/_build/html
+#   make lint                  ruff and cython-lint
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := setup.py pyproject.toml $(shell find pydbcnn -type f -not -name '*.pyc' \
+	-not -name '*.so' -not -name '_cpu.c')
+PIP := $(BIN)/pip --disable-pip-version-check
+
+.PHONY: demo test test-minimum bench docs lint clean
+
+demo: $(VENV)/.installed
+	$(BIN)/python examples/demo.py $(if $(PHOTO),"$(PHOTO)")
+
+test: $(VENV)/.test
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+# The lower bounds of pyproject.toml, in an environment of their own.
+test-minimum:
+	$(PYTHON) -m venv .venv-minimum
+	.venv-minimum/bin/pip install --quiet -c tests/minimum.txt '.[test]'
+	.venv-minimum/bin/pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.bench
+	$(BIN)/pytest benchmarks $(PYTEST_ARGS)
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/cython-lint pydbcnn
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
+	$(PIP) install --quiet .
+	touch $@
+
+$(VENV)/.%: $(VENV)/.installed
+	$(PIP) install --quiet '.[$*]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-minimum build dist *.egg-info docs/_build docs/auto_examples

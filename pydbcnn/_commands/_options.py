@@ -1,0 +1,68 @@
+"""Arguments that several commands share, and how they are read."""
+
+import argparse
+import math
+import sys
+
+
+def add_quiet(parser):
+    """--quiet"""
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no progress bars, no summary"
+    )
+
+
+def add_overwrite(parser, what):
+    """--overwrite"""
+    parser.add_argument(
+        "--overwrite", action="store_true", help=f"replace {what} that exist already"
+    )
+
+
+def positive_int(text):
+    """An integer of at least 1."""
+    return _number(text, int, lambda value: value >= 1, "an integer of at least 1")
+
+
+def natural(text):
+    """An integer of at least 0."""
+    return _number(text, int, lambda value: value >= 0, "an integer of at least 0")
+
+
+def positive_float(text):
+    """A number above 0."""
+    return _number(text, float, lambda value: value > 0, "a number above 0")
+
+
+def non_negative_float(text):
+    """A number of at least 0."""
+    return _number(text, float, lambda value: value >= 0, "a number of at least 0")
+
+
+def fraction(text):
+    """A number between 0 and 1."""
+    return _number(text, float, lambda value: 0 < value < 1, "between 0 and 1")
+
+
+def odd(text):
+    """An odd integer of at least 1."""
+    return _number(
+        text, int, lambda value: value >= 1 and value % 2 == 1, "an odd integer above 0"
+    )
+
+
+def _number(text, kind, allowed, expectation):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and allowed(value)):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {expectation}")
+    return value
+
+
+def complain(message):
+    """Name a problem on standard error, above any progress bar."""
+    from tqdm.auto import tqdm
+
+    tqdm.write(f"pydbcnn: {message}", file=sys.stderr)

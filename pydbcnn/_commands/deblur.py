@@ -1,0 +1,198 @@
+"""pydbcnn deblur: photographs in, sharper photographs out."""
+
+from collections import Counter
+from pathlib import Path
+
+from ._options import add_overwrite, add_quiet, complain
+
+NAME = "deblur"
+SUMMARY = "make blurred photographs sharper"
+EXAMPLES = """\
+  pydbcnn deblur holiday.jpg                    writes holiday_deblurred.jpg
+  pydbcnn deblur holiday.jpg -o better.png
+  pydbcnn deblur 'scans/*.tif' -o restored      writes into the folder restored
+  pydbcnn deblur photos --recursive -o restored --overwrite"""
+
+MARK = "_deblurred"
+
+
+def add_arguments(parser):
+    """Declare the arguments."""
+    parser.add_argument(
+        "photos", nargs="+", metavar="PHOTO",
+        help="file, folder or pattern: JPEG, PNG, TIFF, WebP; 8 or 16 bit; grey or "
+        "colour, alpha is kept as it is",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", type=Path,
+        help="file for one photo, or folder for several; without it, each result goes "
+        f"beside its photo as NAME{MARK}",
+    )
+    parser.add_argument(
+        "-r", "--recursive", action="store_true", help="folders with all below them"
+    )
+    parser.add_argument(
+        "-m", "--model", default="mild",
+        help="a model that ships with pydbcnn, or a file (default: mild)",
+    )
+    parser.add_argument(
+        "--quality", type=int, default=95, choices=range(1, 101), metavar="1..100",
+        help="of JPEG and lossy WebP (default: 95)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto or cpu (default: auto)"
+    )
+    add_overwrite(parser, "results")
+    add_quiet(parser)
+
+
+def run(options):
+    """Restore the photographs; one that fails is named, and the rest goes on."""
+    from .._inference import Restorer
+
+    jobs, n_failed = plan(options)
+    if not jobs:
+        return 1
+    restorer = Restorer(options.model, options.device)
+    n_done = _restore_all(jobs, restorer, options)
+    n_failed += len(jobs) - n_done
+    if not options.quiet:
+        print(f"{n_done} restored" + (f", {n_failed} failed" if n_failed else ""))
+    return 1 if n_failed else 0
+
+
+def plan(options):
+    """Pairs of photo and result, and the number of problems, which were named."""
+    from .._photos import find_photos
+
+    photos, problems = find_photos(options.photos, recursive=options.recursive)
+    for problem in problems:
+        complain(problem)
+    if options.output is None:
+        photos = _without_results(photos, options.photos)
+    jobs = _with_results(photos, options)
+    problems += _conflicts(jobs)
+    taken = Counter(result for _, result in jobs)
+    jobs = [
+        (photo, result) for photo, result in jobs
+        if taken[result] == 1 and not _same_file(photo, result)
+    ]
+    return jobs, len(problems)
+
+
+def _without_results(photos, named):
+    """Leave out what an earlier run wrote into a folder, unless it is named."""
+    kept = [
+        photo for photo in photos
+        if not photo.stem.endswith(MARK) or str(photo) in named
+    ]
+    if len(kept) < len(photos):
+        complain(
+            f"{len(photos) - len(kept)} result(s) of an earlier run (*{MARK}.*) are "
+            "left out; name them one by one to restore them again"
+        )
+    return kept
+
+
+def _with_results(photos, options):
+    output = options.output
+    if output is None:
+        return [
+            (photo, photo.with_name(f"{photo.stem}{MARK}{photo.suffix}"))
+            for photo in photos
+        ]
+    if _is_one_file(photos, options):
+        return [(photo, output) for photo in photos]
+    roots = [Path(name) for name in options.photos if Path(name).is_dir()]
+    return [(photo, output / _place_below(photo, roots)) for photo in photos]
+
+
+def _is_one_file(photos, options):
+    from .._photos import FORMAT_OF_SUFFIX
+
+    output = options.output
+    if output.is_dir():
+        return False
+    if output.suffix.lower() in FORMAT_OF_SUFFIX:
+        if len(photos) > 1:
+            raise ValueError(
+                f"{output} is a file, but {len(photos)} photos are to be restored: pass "
+                "a folder with -o."
+            )
+        return True
+    if output.suffix and len(photos) == 1 and len(options.photos) == 1:
+        if Path(options.photos[0]).is_dir():
+            return False
+        raise ValueError(
+            f"{output}: the suffix {output.suffix!r} is no format of photographs; use "
+            f"{', '.join(FORMAT_OF_SUFFIX)}."
+        )
+    return False
+
+
+def _place_below(photo, roots):
+    for root in roots:
+        if photo.is_relative_to(root):
+            return photo.relative_to(root)
+    return photo.name
+
+
+def _conflicts(jobs):
+    """Results that would replace their photo or each other: named, and left out."""
+    problems = [
+        f"{photo}: the result would replace the photo itself; choose another name with -o"
+        for photo, result in jobs if _same_file(photo, result)
+    ]
+    for result, count in Counter(result for _, result in jobs).items():
+        if count > 1:
+            names = ", ".join(str(photo) for photo, place in jobs if place == result)
+            problems.append(f"{names}: all would become {result}; restore them apart")
+    for problem in problems:
+        complain(problem)
+    return problems
+
+
+def _same_file(photo, result):
+    return result.exists() and result.samefile(photo)
+
+
+def _restore_all(jobs, restorer, options):
+    from .._progress import progress_bar
+
+    n_done = 0
+    with progress_bar(
+        total=len(jobs), disable=options.quiet, unit=" photos",
+        bar_format="{l_bar}{bar}| {n:.1f}/{total:.0f}{unit} [{elapsed}<{remaining}]",
+    ) as bar:
+        for number, (photo, result) in enumerate(jobs):
+            bar.set_description(photo.name[:30], refresh=False)
+            try:
+                _restore_one(photo, result, restorer, options, bar.update)
+                n_done += 1
+            except (ValueError, TypeError, OSError, MemoryError) as error:
+                complain(_with_name(error, photo))
+            bar.update(number + 1 - bar.n)
+    return n_done
+
+
+def _with_name(error, photo):
+    message = str(error) or type(error).__name__
+    return message if str(photo) in message else f"{photo}: {message}"
+
+
+def _restore_one(photo_path, result, restorer, options, advance):
+    from .._files import refuse_existing
+    from .._photos import check_writable_format, read_photo, write_photo
+
+    refuse_existing(result, overwrite=options.overwrite)
+    photo = read_photo(photo_path)
+    check_writable_format(result, photo)
+    n_pixels = photo.pixels.shape[0] * photo.pixels.shape[1]
+    restored = restorer.restore(photo.pixels, lambda done: advance(done / n_pixels))
+    result.parent.mkdir(parents=True, exist_ok=True)
+    write_photo(
+        result, photo.with_pixels(restored), overwrite=options.overwrite,
+        quality=options.quality,
+    )
+    for note in photo.notes:
+        complain(f"{photo_path}: {note}")

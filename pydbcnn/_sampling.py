@@ -1,0 +1,149 @@
+"""Where the patches of an epoch come from."""
+
+import numpy as np
+
+from .backends.reference import mirror
+
+
+class RandomPatches:
+    """Patches at random places of whole images, with their true context.
+
+    An epoch is the number of batches that covers the pixels once on average. Images
+    smaller than a patch are mirrored; a blur that mirrors at the border, too, makes
+    of a mirrored sharp image the mirrored blurred one, so such pairs stay true.
+
+    Parameters
+    ----------
+    X, y : list of array of shape (height, width, channels)
+        Pairs of one size.
+    scale : float
+        Pixel value that counts as 1.
+    radius : int
+        Context on every side of a patch of X.
+    patch_size, batch_size : int
+    shuffle : bool
+        False takes the patches of a regular grid in order, neither flipped nor
+        rotated.
+    """
+
+    def __init__(self, X, y, *, scale, radius, patch_size, batch_size, shuffle):
+        self.X, self.y, self.scale, self.radius = X, y, scale, radius
+        self.shuffle = shuffle
+        self.size = tuple(
+            min(patch_size, max(image.shape[axis] for image in y)) for axis in (0, 1)
+        )
+        pixels = np.array([image.shape[0] * image.shape[1] for image in y], float)
+        self._ends = np.cumsum(pixels) / pixels.sum()
+        if shuffle:
+            per_batch = batch_size * self.size[0] * self.size[1]
+            self.n_batches = max(1, int(np.ceil(pixels.sum() / per_batch)))
+            self.n_samples = self.n_batches * batch_size
+        else:
+            self._grid = self._all_places()
+            self.n_samples = len(self._grid)
+            self.n_batches = -(-self.n_samples // batch_size)
+        self.batch_size = batch_size
+
+    def batches(self, random_state):
+        """Draw one epoch: yields (patches, targets) in single precision."""
+        places = self._draw(random_state) if self.shuffle else self._grid
+        for start in range(0, len(places), self.batch_size):
+            yield self._cut(places[start : start + self.batch_size])
+
+    def _draw(self, random_state):
+        """Image, top, left and orientation of each patch of an epoch."""
+        n = self.n_samples
+        images = np.searchsorted(self._ends, random_state.uniform(size=n), "right")
+        images = np.minimum(images, len(self.y) - 1)
+        room = [
+            np.array([max(image.shape[axis] - self.size[axis], 0) for image in self.y])
+            for axis in (0, 1)
+        ]
+        tops, lefts = (
+            (random_state.uniform(size=n) * (axis[images] + 1)).astype(int)
+            for axis in room
+        )
+        square = self.size[0] == self.size[1]
+        turns = random_state.randint(4, size=n) if square else (
+            2 * random_state.randint(2, size=n)
+        )
+        flips = random_state.randint(2, size=n)
+        return np.column_stack([images, tops, lefts, turns, flips])
+
+    def _all_places(self):
+        places = []
+        for index, image in enumerate(self.y):
+            tops, lefts = (
+                _grid(image.shape[axis], self.size[axis]) for axis in (0, 1)
+            )
+            places += [(index, top, left, 0, 0) for top in tops for left in lefts]
+        return np.array(places)
+
+    def _cut(self, places):
+        pairs = [self._cut_pair(*place) for place in places]
+        return tuple(
+            np.stack(side).astype(np.float32) / np.float32(self.scale)
+            for side in zip(*pairs, strict=True)
+        )
+
+    def _cut_pair(self, index, top, left, turns, flip):
+        pair = (
+            cut(self.X[index], (top, left), self.size, self.radius),
+            cut(self.y[index], (top, left), self.size, 0),
+        )
+        return tuple(np.rot90(side[:, ::-1] if flip else side, turns) for side in pair)
+
+
+class GivenPatches:
+    """Samples used as they are: patches whose target is a central part of them.
+
+    Parameters
+    ----------
+    X : array of shape (n, height, width, channels)
+    y : array of shape (n, target height, target width, channels)
+    scale : float
+        Pixel value that counts as 1.
+    radius : int
+        Context on every side of a target; where X has less, it is mirrored.
+    batch_size : int
+    shuffle : bool
+    """
+
+    def __init__(self, X, y, *, scale, radius, batch_size, shuffle):
+        self.X, self.y, self.scale, self.radius = X, y, scale, radius
+        self.place = tuple((X.shape[axis] - y.shape[axis]) // 2 for axis in (1, 2))
+        self.n_samples = len(X)
+        self.batch_size = min(batch_size, self.n_samples)
+        self.n_batches = -(-self.n_samples // self.batch_size)
+        self.shuffle = shuffle
+
+    def batches(self, random_state):
+        """Visit all samples once: yields (patches, targets) in single precision."""
+        order = np.arange(self.n_samples)
+        if self.shuffle:
+            random_state.shuffle(order)
+        for start in range(0, self.n_samples, self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            X = cut(self.X[chosen], self.place, self.y.shape[1:3], self.radius, axis=1)
+            yield tuple(
+                side.astype(np.float32) / np.float32(self.scale)
+                for side in (X, self.y[chosen])
+            )
+
+
+def cut(images, place, size, margin, axis=0):
+    """`size` pixels from `place`, with `margin` more on every side, mirrored."""
+    for offset, (start, length) in enumerate(zip(place, size, strict=True)):
+        first, last = start - margin, start + length + margin
+        whole = images.shape[axis + offset]
+        if 0 <= first and last <= whole:
+            part = slice(first, last)
+        else:
+            part = mirror(np.arange(first, last), whole)
+        images = images[(slice(None),) * (axis + offset) + (part,)]
+    return images
+
+
+def _grid(length, part):
+    """Starts of parts that cover a length, the last one flush with the end."""
+    return sorted({min(start, max(length - part, 0)) for start in range(0, length, part)})

@@ -1,0 +1,184 @@
+"""Epochs: from batches of patches to weights, curves and the decision to stop."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ._optimizers import OPTIMIZERS
+
+
+class DivergenceError(ValueError):
+    """Training produced weights or a loss that are not finite."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a run does, apart from the data; names as in `DBCNNDeblurrer`."""
+
+    solver: str
+    learning_rate: str
+    learning_rate_init: float
+    alpha: float
+    max_iter: int
+    tol: float
+    n_iter_no_change: float
+    early_stopping: bool
+
+    def rate_at(self, progress):
+        """Learning rate when a share `progress` of the run is done."""
+        if self.learning_rate == "constant":
+            return self.learning_rate_init
+        # Not to zero: the last epochs should still count for something.
+        floor = 0.01
+        wave = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+        return self.learning_rate_init * (floor + (1 - floor) * wave)
+
+
+@dataclass
+class Training:
+    """A network in training: everything that changes from batch to batch.
+
+    Parameters
+    ----------
+    network : Network
+    params : array of shape (n_params,)
+        Changed in place.
+    schedule : Schedule
+    random_state : numpy.random.RandomState
+    """
+
+    network: object
+    params: np.ndarray
+    schedule: Schedule
+    random_state: np.random.RandomState
+    optimizer: object = None
+    n_iter: int = 0  # epochs of this run
+    t: int = 0  # patches seen in all runs
+    no_improvement: int = 0
+    loss_curve: list = field(default_factory=list)
+    validation_scores: list = field(default_factory=list)
+    validation_losses: list = field(default_factory=list)
+    best_loss: float = math.inf
+    best_score: float = -math.inf
+    best_params: np.ndarray | None = None
+    stopped: bool = False  # the last epochs of this run brought too little
+
+    def start_run(self, schedule, *, keep_optimizer=False):
+        """Begin a run on the weights there are."""
+        self.schedule = schedule
+        self.n_iter = 0
+        self.no_improvement = 0
+        self.stopped = False
+        if not keep_optimizer or self.optimizer is None:
+            optimizer = OPTIMIZERS[schedule.solver]
+            self.optimizer = optimizer(self.network.n_params, self.params.dtype)
+
+    def epoch(self, backend, sampler, on_batch=None):
+        """One pass over the batches of a sampler.
+
+        Parameters
+        ----------
+        backend : backend
+            Computes loss and gradient.
+        sampler : RandomPatches or GivenPatches
+        on_batch : callable, optional
+            Called with the number of patches and the loss of each batch.
+
+        Returns
+        -------
+        loss : float
+            Mean over the patches, with the penalty.
+
+        Raises
+        ------
+        DivergenceError
+            When the loss or the weights are no longer finite.
+        """
+        total = seen = 0
+        for index, (patches, targets) in enumerate(sampler.batches(self.random_state)):
+            progress = (self.n_iter + index / sampler.n_batches) / self.schedule.max_iter
+            loss = self._step(backend, patches, targets, self.schedule.rate_at(progress))
+            total += loss * len(patches)
+            seen += len(patches)
+            if on_batch is not None:
+                on_batch(len(patches), loss)
+        loss = total / seen
+        self._check_finite(loss)
+        self.n_iter += 1
+        self.t += seen
+        self.loss_curve.append(loss)
+        return loss
+
+    def _step(self, backend, patches, targets, learning_rate):
+        loss, gradient = backend.loss_and_gradient(
+            self.network, self.params, patches, targets
+        )
+        if self.schedule.alpha > 0:
+            loss += self._penalize(gradient, len(patches))
+        if not math.isfinite(loss):
+            self._check_finite(loss)
+        self.optimizer.update(self.params, gradient, learning_rate)
+        return loss
+
+    def _penalize(self, gradient, n_samples):
+        """Add the gradient of the L2 penalty of the weights, and return the penalty."""
+        share = self.schedule.alpha / n_samples
+        penalty = 0.0
+        weights, _ = self.network.views(self.params)
+        gradients, _ = self.network.views(gradient)
+        for weight, weight_gradient in zip(weights, gradients, strict=True):
+            weight_gradient += weight.dtype.type(share) * weight
+            penalty += float(np.vdot(weight, weight))
+        return share * penalty / 2
+
+    def _check_finite(self, loss):
+        if math.isfinite(loss) and np.isfinite(self.params).all():
+            return
+        raise DivergenceError(
+            f"Training diverged in epoch {self.n_iter + 1}: the loss is {loss} and "
+            "some weights may not be finite. Lower learning_rate_init (now "
+            f"{self.schedule.learning_rate_init:g}), and check that X and y lie "
+            "between 0 and data_range."
+        )
+
+    def judge(self):
+        """Decide whether to stop, and keep the weights that do best so far."""
+        if self.schedule.early_stopping:
+            score = self.validation_scores[-1]
+            improved = score >= self.best_score + self.schedule.tol
+            if score > self.best_score:
+                self.best_score, self.best_params = score, self.params.copy()
+        else:
+            improved = self.loss_curve[-1] <= self.best_loss - self.schedule.tol
+            self.best_loss = min(self.best_loss, self.loss_curve[-1])
+        self.no_improvement = 0 if improved else self.no_improvement + 1
+        self.stopped = self.no_improvement > self.schedule.n_iter_no_change
+
+    def run(self, backend, sampler, validate=None, *, on_batch=None, on_epoch=None):
+        """Train until the schedule ends or nothing improves any more.
+
+        Parameters
+        ----------
+        backend, sampler, on_batch
+            As in `epoch`.
+        validate : callable, optional
+            Returns loss and score of given weights on images held out.
+        on_epoch : callable, optional
+            Called after each epoch.
+        """
+        while self.n_iter < self.schedule.max_iter and not self.stopped:
+            self.epoch(backend, sampler, on_batch)
+            if validate is not None:
+                loss, score = validate(self.params)
+                self.validation_losses.append(loss)
+                self.validation_scores.append(score)
+            self.judge()
+            if on_epoch is not None:
+                on_epoch()
+
+    def chosen_params(self):
+        """The weights to keep: the best on images held out, or else the last."""
+        if self.schedule.early_stopping and self.best_params is not None:
+            return self.best_params
+        return self.params

@@ -1,0 +1,53 @@
+"""What this installation is and can do."""
+
+import importlib.metadata
+import os
+import platform
+import sys
+
+_PACKAGES = (
+    "numpy", "scipy", "scikit-learn", "opencv-python", "opencv-python-headless",
+    "scikit-image", "safetensors", "tqdm", "pillow",
+)
+
+
+def show_versions():
+    """Print versions, instruction set, threads, GPU and the models that ship.
+
+    Examples
+    --------
+    >>> import pydbcnn
+    >>> pydbcnn.show_versions()  # doctest: +ELLIPSIS
+    pydbcnn            0...
+    """
+    for name, value in describe().items():
+        print(f"{name:<18} {value}")
+
+
+def describe():
+    """The rows of `show_versions`, as a dict of str."""
+    from . import __version__
+    from .backends import _cpu
+    from .backends._threads import thread_count
+    from .backends.cpu import CpuBackend, available_isas
+    from .pretrained import available_models
+
+    forced = " (PYDBCNN_ISA)" if os.environ.get("PYDBCNN_ISA") else ""
+    threads = str(thread_count()) if _cpu.openmp_built() else "1 (built without OpenMP)"
+    return {
+        "pydbcnn": __version__,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "platform": platform.platform(),
+        **{name: version for name in _PACKAGES if (version := _version(name))},
+        "instruction set": f"{CpuBackend().isa}{forced}, of {', '.join(available_isas())}",
+        "threads": threads,
+        "GPU": "not used: this version computes on the CPU",
+        "models": ", ".join(available_models()) or "none",
+    }
+
+
+def _version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "" if name.startswith("opencv") else "not installed"
