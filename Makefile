@@ -10,6 +10,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WHEEL := $(VENV)/wheels/.built
 SOURCES := setup.py pyproject.toml $(shell find pydbcnn -type f -not -name '*.pyc' \
 	-not -name '*.so' -not -name '_cpu.c')
 PIP := $(BIN)/pip --disable-pip-version-check
@@ -39,15 +40,22 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/cython-lint pydbcnn
 
-$(VENV)/bin/python:
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
-	$(PIP) install --quiet .
+# The wheel is built once; installing it with an extra then builds nothing again.
+$(WHEEL): $(BIN)/python $(SOURCES)
+	rm -rf $(@D)
+	$(PIP) wheel --quiet --no-deps --wheel-dir $(@D) .
+	touch $@
+
+$(VENV)/.installed: $(WHEEL)
+	$(PIP) install --quiet --force-reinstall --no-deps $(@D)/wheels/*.whl
+	$(PIP) install --quiet $(@D)/wheels/*.whl
 	touch $@
 
 $(VENV)/.%: $(VENV)/.installed
-	$(PIP) install --quiet '.[$*]'
+	$(PIP) install --quiet "$$(echo $(@D)/wheels/*.whl)[$*]"
 	touch $@
 
 clean:

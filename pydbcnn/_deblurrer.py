@@ -65,7 +65,8 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         Least improvement of the training loss, or with `early_stopping` of the
         validation score in dB, that counts as one.
     n_iter_no_change : int, default=10
-        `fit` stops after more than this many epochs in a row without improvement.
+        `fit` stops after more than this many epochs in a row without improvement; a
+        cosine schedule, being a plan, only with `early_stopping`.
     early_stopping : bool, default=False
         Whether to hold out a share of the images, stop when the score on them does
         not improve, and keep the weights that scored best. Not in `partial_fit`.

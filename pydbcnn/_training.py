@@ -153,7 +153,9 @@ class Training:
             improved = self.loss_curve[-1] <= self.best_loss - self.schedule.tol
             self.best_loss = min(self.best_loss, self.loss_curve[-1])
         self.no_improvement = 0 if improved else self.no_improvement + 1
-        self.stopped = self.no_improvement > self.schedule.n_iter_no_change
+        # A cosine schedule is a plan: cut short, it would end at a high rate.
+        may_stop = self.schedule.early_stopping or self.schedule.learning_rate != "cosine"
+        self.stopped = may_stop and self.no_improvement > self.schedule.n_iter_no_change
 
     def run(self, backend, sampler, validate=None, *, on_batch=None, on_epoch=None):
         """Train until the schedule ends or nothing improves any more.

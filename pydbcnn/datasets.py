@@ -36,10 +36,7 @@ def load_sample_images():
     """
     from sklearn.datasets import load_sample_image
 
-    return [
-        np.ascontiguousarray(load_sample_image(name))
-        for name in ("china.jpg", "flower.jpg")
-    ]
+    return [np.array(load_sample_image(name)) for name in ("china.jpg", "flower.jpg")]
 
 
 def make_deblur_dataset(

@@ -125,7 +125,8 @@ def read_model(path):
     Returns
     -------
     network : Network
-    params : ndarray of shape (n_params,), float32
+    params : ndarray of shape (n_params,)
+        In the precision of the file.
     settings : dict
         Parameters of the estimator.
 
@@ -149,7 +150,7 @@ def read_model(path):
         settings["kernel_sizes"] = network.kernel_sizes
     except (KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is a damaged pydbcnn model: {error}.") from error
-    return network, network.flatten(coefs, intercepts), settings
+    return network, network.flatten(coefs, intercepts, coefs[0].dtype), settings
 
 
 def read_tensors(path, expected_format, version):

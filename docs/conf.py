@@ -1,0 +1,88 @@
+"""How Sphinx builds these pages. The build needs no network."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pydbcnn
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+
+project = "pydbcnn"
+author = "the authors of pydbcnn"
+copyright = author
+release = version = pydbcnn.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "generated/*.inc"]
+templates_path = ["_templates"]
+# In docstrings, single backticks stand for names, as in scikit-learn's.
+default_role = "py:obj"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "pydbcnn"
+html_static_path = ["_static"]
+html_css_files = ["pydbcnn.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": [], "changelog": []}
+
+autosummary_generate = True
+autodoc_typehints = "none"
+
+numpydoc_show_class_members = False
+numpydoc_validation_checks = set()
+
+
+def stage_gallery():
+    """Copy the examples to where their introduction can lie beside them."""
+    staged = DOCS / "_build" / "gallery"
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    shutil.copy(DOCS / "gallery_header.rst", staged / "GALLERY_HEADER.rst")
+    for example in sorted((ROOT / "examples").glob("plot_*.py")):
+        shutil.copy(example, staged)
+    return staged
+
+
+sphinx_gallery_conf = {
+    "examples_dirs": str(stage_gallery()),
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": "plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+}
+
+
+def write_changelog():
+    """Turn the little Markdown that CHANGELOG.md uses into reStructuredText."""
+    lines = []
+    for line in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines():
+        line = re.sub(r"\[([^]]+)\]\((\S+?)\)", r"`\1 <\2>`__", line)
+        line = re.sub(r"(?<!`)`([^`<]+)`(?!`)", r"``\1``", line)
+        heading = re.match(r"(#+) (.*)", line)
+        if heading:
+            title = heading[2].replace("[", "").replace("]", "")
+            lines += [title, "=-~"[len(heading[1]) - 1] * len(title)]
+        else:
+            lines.append(line)
+    target = DOCS / "generated" / "changelog.inc"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+write_changelog()

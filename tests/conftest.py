@@ -1,0 +1,70 @@
+"""What the tests share: small images, a small model, and the command line."""
+
+import os
+
+# scikit-learn's check of array API input asks for it, before SciPy is imported.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
+from pydbcnn.datasets import load_sample_images
+
+SMALL = dict(n_filters=(6, 4), kernel_sizes=(5, 1, 3), patch_size=16, batch_size=4)
+
+
+@pytest.fixture(scope="session")
+def sharp():
+    """Six sharp 40 x 48 colour images, uint8."""
+    return np.stack(
+        [
+            image[top : top + 40, left : left + 48]
+            for image in load_sample_images()
+            for top, left in ((100, 100), (200, 300), (250, 200))
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def blurred(sharp):
+    """The same, blurred with sigma 1.6."""
+    return GaussianBlurTransformer(1.6).transform(sharp)
+
+
+@pytest.fixture
+def small_deblurrer():
+    """An estimator that learns in a moment; it does not warn that it could go on."""
+    return DBCNNDeblurrer(**SMALL, learning_rate="cosine", max_iter=3, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def fitted(sharp, blurred):
+    """A small fitted estimator; tests do not change it."""
+    return DBCNNDeblurrer(
+        **SMALL, learning_rate="cosine", max_iter=3, random_state=0
+    ).fit(blurred, sharp)
+
+
+@pytest.fixture
+def run_pydbcnn(tmp_path):
+    """Run the command line in a process of its own, in tmp_path."""
+
+    def run(*arguments, status=0, **environment):
+        result = subprocess.run(
+            [sys.executable, "-m", "pydbcnn", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert result.returncode == status, (result.stdout, result.stderr)
+        assert "Traceback" not in result.stderr
+        return result
+
+    return run

@@ -1,0 +1,391 @@
+"""The network's arithmetic against SciPy, finite differences and itself."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.signal import correlate
+
+from pydbcnn._network import Network
+from pydbcnn.backends import DeviceUnavailableError, available_devices, get_backend
+from pydbcnn.backends.cpu import CpuBackend, available_isas
+from pydbcnn.backends.reference import ReferenceBackend, mirror
+from pydbcnn.backends.reference import correlate as reference_correlate
+
+ISAS = available_isas()
+REFERENCE = ReferenceBackend()
+
+# Channels in and out, filters, kernels: the common network, and what is odd about
+# others: filters that fill no vector, wide middle kernels, single pixels, many
+# channels, the largest kernels.
+NETWORKS = {
+    "common grey": (1, 1, (64, 32), (9, 1, 5)),
+    "common colour": (3, 3, (64, 32), (9, 1, 5)),
+    "wide middle": (3, 3, (32, 32), (5, 5, 3)),
+    "odd filters": (2, 2, (5, 3), (3, 5, 7)),
+    "one filter": (1, 1, (1, 1), (3, 1, 3)),
+    "single pixels": (4, 4, (20, 40), (1, 1, 1)),
+    "in more than out": (4, 3, (17, 33), (3, 1, 5)),
+    "many channels": (16, 16, (24, 16), (3, 1, 3)),
+    "many filters": (3, 3, (128, 100), (3, 1, 3)),
+    "large kernels": (1, 1, (8, 4), (15, 3, 15)),
+}
+
+
+@pytest.fixture(params=NETWORKS, name="case")
+def make_case(request):
+    """A network and parameters that make every layer matter."""
+    n_in, n_out, n_filters, kernel_sizes = NETWORKS[request.param]
+    network = Network(n_in, n_out, n_filters, kernel_sizes, residual=n_in == n_out)
+    return network, random_params(network)
+
+
+def random_params(network, seed=0):
+    random_state = np.random.RandomState(seed)
+    params = network.initial_params(random_state, np.float64)
+    weights, biases = network.views(params)
+    weights[-1][:] = random_state.normal(
+        scale=np.sqrt(1 / weights[-1][..., 0].size), size=weights[-1].shape
+    )
+    for bias in biases:
+        bias[:] = random_state.normal(scale=0.1, size=bias.shape)
+    return params
+
+
+def scipy_forward(network, params, image):
+    """The paper's formulas with SciPy's correlation, on a mirrored image."""
+    weights, biases = network.views(params)
+    margin = network.radius
+    maps = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        maps = np.stack(
+            [
+                correlate(maps, weight[..., o], mode="valid")[..., 0] + bias[o]
+                for o in range(weight.shape[3])
+            ],
+            axis=-1,
+        )
+        if layer < len(weights) - 1:
+            maps = np.maximum(maps, 0)
+    return maps + image if network.residual else maps
+
+
+def patches_for(network, n=3, height=9, width=13, seed=0):
+    random_state = np.random.RandomState(seed)
+    margin = 2 * network.radius
+    patches = random_state.uniform(
+        size=(n, height + margin, width + margin, network.n_channels_in)
+    )
+    targets = random_state.uniform(size=(n, height, width, network.n_channels_out))
+    return patches, targets
+
+
+def away_from_kinks(network, params, size):
+    """Single-precision values for which no rectifier is so near its kink that a
+    rounding error decides on which side: there the gradient jumps."""
+    params = params.astype(np.float32).astype(float)
+    weights, biases = network.views(params)
+    for seed in range(100):
+        patches, targets = (
+            values.astype(np.float32).astype(float)
+            for values in patches_for(network, 3, *size, seed=seed)
+        )
+        maps, nearest = patches, np.inf
+        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+            linear = reference_correlate(maps, weight) + bias
+            nearest = min(nearest, np.abs(linear).min())
+            maps = np.maximum(linear, 0)
+        if nearest > 1e-6:
+            return params, patches, targets
+    raise AssertionError("no such patches")
+
+
+def test_reference_forward_is_the_papers_formula(case):
+    network, params = case
+    image = np.random.RandomState(1).uniform(size=(37, 41, network.n_channels_in))
+    output = REFERENCE.forward(network, params, image[np.newaxis], data_range=1.0)[0]
+    np.testing.assert_allclose(
+        output, scipy_forward(network, params, image), rtol=0, atol=1e-12
+    )
+
+
+def test_reference_gradient_is_the_slope_of_its_loss(case):
+    """Central differences along random directions, in double precision."""
+    network, params = case
+    patches, targets = patches_for(network, n=2, height=4, width=5)
+    loss, gradient = REFERENCE.loss_and_gradient(network, params, patches, targets)
+    assert loss > 0
+    step = 1e-6
+    for seed in range(3):
+        direction = np.random.RandomState(seed).normal(size=params.size)
+        direction /= np.linalg.norm(direction)
+        ahead, behind = (
+            REFERENCE.loss_and_gradient(network, params + s * direction, patches,
+                                        targets)[0]
+            for s in (step, -step)
+        )
+        slope = (ahead - behind) / (2 * step)
+        assert slope == pytest.approx(gradient @ direction, rel=1e-5, abs=1e-9)
+
+
+def test_reference_gradient_of_each_parameter():
+    network = Network(2, 2, (3, 2), (3, 1, 3))
+    params = random_params(network)
+    patches, targets = patches_for(network, n=2, height=3, width=4)
+    _, gradient = REFERENCE.loss_and_gradient(network, params, patches, targets)
+    step = 1e-6
+    for index in range(params.size):
+        losses = []
+        for sign in (1, -1):
+            moved = params.copy()
+            moved[index] += sign * step
+            losses.append(
+                REFERENCE.loss_and_gradient(network, moved, patches, targets)[0]
+            )
+        slope = (losses[0] - losses[1]) / (2 * step)
+        assert gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-9)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_cpu_forward_equals_the_reference(case, isa):
+    network, params = case
+    images = np.random.RandomState(1).uniform(size=(2, 33, 47, network.n_channels_in))
+    expected = REFERENCE.forward(network, params, images, data_range=1.0)
+    output = CpuBackend(isa).forward(
+        network, params, images.astype(np.float32), data_range=1.0
+    )
+    assert output.dtype == np.float32
+    spread = np.ptp(expected)
+    np.testing.assert_allclose(output, expected, rtol=0, atol=1e-5 * spread)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("size", [(9, 13), (1, 1), (1, 30), (70, 3)])
+def test_cpu_gradient_equals_the_reference(case, isa, size):
+    network, params = case
+    params, patches, targets = away_from_kinks(network, params, size)
+    loss, gradient = REFERENCE.loss_and_gradient(network, params, patches, targets)
+    cpu_loss, cpu_gradient = CpuBackend(isa).loss_and_gradient(
+        network, params, patches, targets
+    )
+    assert cpu_loss == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(
+        cpu_gradient, gradient, rtol=0, atol=1e-5 * np.abs(gradient).max()
+    )
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (2, 3), (12, 130)])
+def test_images_smaller_than_the_radius(isa, size):
+    """Mirrored as often as it takes, like np.pad."""
+    network = Network(1, 1, (8, 4), (9, 1, 5))
+    params = random_params(network)
+    image = np.random.RandomState(0).uniform(size=(*size, 1))
+    output = CpuBackend(isa).forward(network, params, image[np.newaxis], data_range=1.0)
+    np.testing.assert_allclose(
+        output[0], scipy_forward(network, params, image), rtol=0, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("size", range(1, 6))
+def test_mirror_is_numpys_reflect(size):
+    positions = np.arange(-13, size + 13)
+    expected = np.pad(np.arange(size), 13, mode="reflect")
+    np.testing.assert_array_equal(mirror(positions, size), expected)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("tile", [(7, 11), (16, 16), (1, 64), (64, 1), (33, 47)])
+def test_tiles_leave_no_trace(case, isa, tile):
+    network, params = case
+    backend = CpuBackend(isa)
+    images = np.random.RandomState(1).uniform(size=(2, 33, 47, network.n_channels_in))
+    images = images.astype(np.float32)
+    whole, tiled = (
+        backend.forward(network, params, images, data_range=1.0, tile=size)
+        for size in ((33, 47), tile)
+    )
+    assert whole.tobytes() == tiled.tobytes()
+
+
+def test_reference_tiles_leave_no_trace(monkeypatch):
+    network = Network(3, 3, (6, 4), (5, 1, 3))
+    params = random_params(network)
+    images = np.random.RandomState(1).uniform(size=(1, 33, 47, 3))
+    whole = REFERENCE.forward(network, params, images, data_range=1.0)
+    monkeypatch.setattr("pydbcnn.backends.reference._TILE", 10)
+    tiled = REFERENCE.forward(network, params, images, data_range=1.0)
+    assert whole.tobytes() == tiled.tobytes()
+
+
+def test_bands_leave_no_trace_and_are_reported(monkeypatch):
+    network = Network(3, 3, (6, 4), (5, 1, 3))
+    params = random_params(network)
+    images = np.random.RandomState(1).uniform(size=(2, 200, 20, 3)).astype(np.float32)
+    whole = CpuBackend().forward(network, params, images, data_range=1.0)
+    monkeypatch.setattr("pydbcnn.backends.cpu._BAND_PIXELS", 1)
+    done = []
+    banded = CpuBackend().forward(
+        network, params, images, data_range=1.0, tile=(30, 20), on_pixels=done.append
+    )
+    assert whole.tobytes() == banded.tobytes()
+    assert len(done) == 7
+    assert sum(done) == 2 * 200 * 20
+
+
+def test_an_image_does_not_depend_on_its_batch():
+    network = Network(3, 3)
+    params = random_params(network)
+    images = np.random.RandomState(1).uniform(size=(5, 20, 30, 3)).astype(np.float32)
+    together = CpuBackend().forward(network, params, images, data_range=1.0)
+    for image, expected in zip(images, together, strict=True):
+        alone = CpuBackend().forward(
+            network, params, image[np.newaxis], data_range=1.0
+        )[0]
+        assert alone.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_threads_leave_no_trace(monkeypatch, isa):
+    network = Network(3, 3)
+    params = random_params(network)
+    images = np.random.RandomState(1).uniform(size=(2, 150, 140, 3)).astype(np.float32)
+    patches, targets = patches_for(network, n=20, height=24, width=24)
+    results = []
+    for n_threads in (1, 2, 5):
+        monkeypatch.setattr("pydbcnn.backends.cpu.thread_count", lambda n=n_threads: n)
+        backend = CpuBackend(isa)
+        loss, gradient = backend.loss_and_gradient(network, params, patches, targets)
+        output = backend.forward(network, params, images, data_range=1.0)
+        results.append((loss, gradient.tobytes(), output.tobytes()))
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_types_and_ranges(dtype):
+    network = Network(3, 3)
+    params = random_params(network)
+    unit = np.random.RandomState(1).uniform(size=(1, 20, 30, 3))
+    highest = {"uint8": 255, "uint16": 65535}.get(dtype, 1.0)
+    images = (unit * highest).astype(dtype)
+    expected = REFERENCE.forward(network, params, images / highest, data_range=1.0)
+    backends = (CpuBackend(), REFERENCE)
+    for backend in backends:
+        output = backend.forward(network, params, images, data_range=highest)
+        assert output.dtype == dtype
+        # Half a step of rounding, and what single precision makes of it.
+        tolerance = 0.5 + highest * 1e-5 if images.dtype.kind == "u" else 1e-5
+        np.testing.assert_allclose(
+            output, np.clip(expected * highest, *_limits(dtype, highest)),
+            rtol=0, atol=tolerance,
+        )
+
+
+def _limits(dtype, highest):
+    return (0, highest) if dtype.startswith("u") else (-np.inf, np.inf)
+
+
+def test_integers_are_clipped_and_floats_are_not():
+    network = Network(1, 1, (1, 1), (1, 1, 1))
+    params = np.array([0, 0, 0, 0, 0, 0.5])  # adds a half to the input
+    bright = np.array([[[[200], [100]]]], np.uint8)
+    output = CpuBackend().forward(network, params, bright, data_range=255.0)
+    assert output.ravel().tolist() == [255, 228]  # 227.5 rounds to even
+    output = CpuBackend().forward(network, params, bright / 255, data_range=1.0)
+    assert output.ravel() == pytest.approx([200 / 255 + 0.5, 100 / 255 + 0.5])
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[:, ::-1],
+        lambda x: x[:, :, ::2],
+        lambda x: x[..., ::-1],
+        np.asfortranarray,
+        lambda x: x.swapaxes(1, 2),
+        lambda x: np.broadcast_to(x[..., :1], x.shape),
+    ],
+    ids=["flipped", "stepped", "channels", "fortran", "swapped", "broadcast"],
+)
+def test_views_are_read_in_place(view):
+    network = Network(3, 3, (6, 4), (5, 1, 3))
+    params = random_params(network)
+    images = np.random.RandomState(1).uniform(size=(2, 20, 30, 3)).astype(np.float32)
+    images.setflags(write=False)
+    viewed = view(images)
+    output = CpuBackend().forward(network, params, viewed, data_range=1.0)
+    copied = CpuBackend().forward(
+        network, params, np.ascontiguousarray(viewed), data_range=1.0
+    )
+    assert output.tobytes() == copied.tobytes()
+
+
+def test_not_a_number_is_not_hidden():
+    """A rectifier that swallowed it would hide that a fit diverged."""
+    network = Network(1, 1, (4, 4), (3, 1, 3))
+    params = random_params(network)
+    params[0] = np.nan
+    patches, targets = patches_for(network)
+    for backend in (REFERENCE, CpuBackend()):
+        loss, _ = backend.loss_and_gradient(network, params, patches, targets)
+        assert np.isnan(loss)
+
+
+def test_every_instruction_set_can_be_forced(monkeypatch):
+    assert ISAS[0] == "baseline"
+    for isa in ISAS:
+        monkeypatch.setenv("PYDBCNN_ISA", isa)
+        assert CpuBackend().isa == isa
+    monkeypatch.setenv("PYDBCNN_ISA", "quantum")
+    with pytest.raises(ValueError, match=r"'quantum'.*baseline.*unset PYDBCNN_ISA"):
+        CpuBackend()
+
+
+def test_backends_are_chosen_in_one_place():
+    assert available_devices() == ("cpu",)
+    assert get_backend("auto").name == get_backend("cpu").name == "cpu"
+    assert get_backend("cpu", "float64").name == "reference"
+    with pytest.raises(DeviceUnavailableError, match=r"'cuda'.*'auto' or 'cpu'"):
+        get_backend("cuda")
+
+
+FORK = """
+import os
+import numpy as np
+from pydbcnn import DBCNNDeblurrer
+X = np.random.RandomState(0).uniform(size=(1, 300, 300, 3))
+deblurrer = DBCNNDeblurrer.from_pretrained("mild")
+before = deblurrer.predict(X)
+child = os.fork()
+if child == 0:
+    os._exit(0 if deblurrer.predict(X).tobytes() == before.tobytes() else 3)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 0
+"""
+
+
+def test_a_forked_process_computes_the_same():
+    """GNU OpenMP would wait for ever for threads that a fork has not taken along."""
+    result = subprocess.run(
+        [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "OMP_NUM_THREADS": "2"}, check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_network_needs_equal_channels_for_the_residual_form():
+    with pytest.raises(ValueError, match=r"has 4 .* 3: pass residual=False"):
+        Network(4, 3, residual=True)
+    assert Network(4, 3, residual=False).layers[-1].n_outputs == 3
+
+
+def test_views_and_flatten_are_inverse():
+    network = Network(3, 3, (5, 4), (3, 1, 5))
+    params = random_params(network)
+    weights, biases = network.views(params)
+    assert [w.shape for w in weights] == [(3, 3, 3, 5), (1, 1, 5, 4), (5, 5, 4, 3)]
+    np.testing.assert_array_equal(network.flatten(weights, biases, float), params)
+    assert network.n_params == 3 * 3 * 3 * 5 + 5 + 5 * 4 + 4 + 5 * 5 * 4 * 3 + 3
+    assert network.radius == 1 + 0 + 2

@@ -1,0 +1,119 @@
+"""The package as a whole: import, files that appear whole, versions, pictures."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import pydbcnn
+from pydbcnn._files import whole_file
+from pydbcnn._pictures import draw_curves, save_png, side_by_side
+
+
+def run_python(code):
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_importing_is_light():
+    """No heavy package, no thread, no extension until something asks for it."""
+    code = """
+import sys, threading
+import pydbcnn
+heavy = {"sklearn", "scipy", "cv2", "skimage", "numpy", "cupy", "PIL"} & set(sys.modules)
+print(sorted(heavy), threading.active_count())
+"""
+    assert run_python(code).strip() == "[] 1"
+
+
+def test_deblurring_from_the_command_line_does_not_import_scikit_learn():
+    code = """
+import sys
+import numpy as np
+from pydbcnn._inference import Restorer
+Restorer("mild").restore(np.zeros((16, 16, 3), np.uint8))
+print("sklearn" in sys.modules)
+"""
+    assert run_python(code).strip() == "False"
+
+
+def test_public_names():
+    assert set(pydbcnn.__all__) <= set(dir(pydbcnn))
+    for name in pydbcnn.__all__:
+        assert getattr(pydbcnn, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Deblurer'"):
+        pydbcnn.Deblurer  # noqa: B018
+
+
+def test_missing_extension_is_explained():
+    code = """
+import sys
+sys.modules["pydbcnn.backends._cpu"] = None
+try:
+    import pydbcnn.backends.cpu
+except ImportError as error:
+    print(error)
+"""
+    assert "pip install ." in run_python(code)
+
+
+def test_show_versions(capsys):
+    pydbcnn.show_versions()
+    shown = capsys.readouterr().out
+    for word in ("pydbcnn", "numpy", "instruction set", "threads", "GPU", "mild"):
+        assert word in shown
+
+
+def test_whole_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "result.txt"
+    with pytest.raises(RuntimeError), whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with whole_file(path) as temporary:
+        temporary.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_whole_file_does_not_replace_what_appeared_meanwhile(tmp_path):
+    path = tmp_path / "result.txt"
+    with pytest.raises(FileExistsError), whole_file(path) as temporary:
+        temporary.write_text("ours")
+        path.write_text("theirs")
+    assert path.read_text() == "theirs"
+    assert [p.name for p in tmp_path.iterdir()] == ["result.txt"]
+
+
+def test_whole_file_keeps_the_old_one_when_writing_fails(tmp_path):
+    path = tmp_path / "result.txt"
+    path.write_text("old")
+    with pytest.raises(OSError, match="disk"), whole_file(path, overwrite=True) as part:
+        part.write_text("ne")
+        raise OSError("disk full")
+    assert path.read_text() == "old"
+
+
+def test_side_by_side_shows_the_images(tmp_path):
+    images = [np.full((20, 30, 3), value, np.uint8) for value in (10, 200)]
+    picture = side_by_side(images, ["one", "two\nlines"], scale=2)
+    pixels = np.asarray(picture)
+    for value in (10, 200):
+        assert (pixels == value).all(axis=-1).sum() >= 40 * 60
+    save_png(tmp_path / "picture.png", picture)
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("values", [[1.0], [3.0, 2.0, 1.0], [1.0, 1.0], [1e-5, 1e3]])
+def test_curves_are_drawn(values):
+    pixels = np.asarray(draw_curves({"loss": (values, "log"),
+                                     "PSNR": (values, "linear")}, "epoch"))
+    line = (pixels == (0x1F, 0x6F, 0xB2)).all(axis=-1)
+    half = len(pixels) // 2
+    assert line[:half].any()
+    assert line[half:].any()
