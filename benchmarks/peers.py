@@ -40,7 +40,9 @@ def _onnx_model(network, params, shape):
         margin = weight.shape[0] // 2
         nodes.append(
             helper.make_node(
-                "Conv", [current, f"w{layer}", f"b{layer}"], [f"c{layer}"],
+                "Conv",
+                [current, f"w{layer}", f"b{layer}"],
+                [f"c{layer}"],
                 pads=[margin] * 4,
             )
         )
@@ -56,7 +58,9 @@ def _onnx_model(network, params, shape):
     ]
     graph = helper.make_graph(nodes, "peer", ends[:1], ends[1:], initializers)
     opset = [helper.make_opsetid("", 17)]
-    return helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+    return helper.make_model(
+        graph, opset_imports=opset, ir_version=9
+    ).SerializeToString()
 
 
 def openvino_forward(network, params, images):

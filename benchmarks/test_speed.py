@@ -69,14 +69,19 @@ def test_forward(n_channels, size, benchmark, report_ratio):
     backend = get_backend()
     makers = {
         "ONNX Runtime": (
-            "onnxruntime", lambda: peers.onnxruntime_forward(network, params, images)),
+            "onnxruntime",
+            lambda: peers.onnxruntime_forward(network, params, images),
+        ),
         "OpenVINO": (
-            "openvino", lambda: peers.openvino_forward(network, params, images)),
+            "openvino",
+            lambda: peers.openvino_forward(network, params, images),
+        ),
     }
     for layout in ("contiguous_format", "channels_last"):
         makers[f"PyTorch {layout}"] = (
             "torch",
-            lambda layout=layout: peers.torch_forward(network, params, images, layout))
+            lambda layout=layout: peers.torch_forward(network, params, images, layout),
+        )
     calls, missing = available(makers)
 
     def ours():
@@ -99,15 +104,19 @@ def test_training_step(n_channels, n_patches, size, benchmark, report_ratio):
     random_state = np.random.RandomState(1)
     margin = 2 * network.radius
     patches = random_state.uniform(
-        size=(n_patches, size + margin, size + margin, n_channels)).astype(np.float32)
-    targets = random_state.uniform(
-        size=(n_patches, size, size, n_channels)).astype(np.float32)
+        size=(n_patches, size + margin, size + margin, n_channels)
+    ).astype(np.float32)
+    targets = random_state.uniform(size=(n_patches, size, size, n_channels)).astype(
+        np.float32
+    )
     deblurrer = DBCNNDeblurrer(batch_size=n_patches, random_state=0)
     makers = {
         f"PyTorch {layout}": (
             "torch",
             lambda layout=layout: peers.torch_step(
-                network, params, patches, targets, layout))
+                network, params, patches, targets, layout
+            ),
+        )
         for layout in ("contiguous_format", "channels_last")
     }
     calls, missing = available(makers)
@@ -116,11 +125,17 @@ def test_training_step(n_channels, n_patches, size, benchmark, report_ratio):
         return deblurrer.partial_fit(patches, targets).loss_curve_[-1]
 
     for call in calls.values():
-        assert call() == pytest.approx(_first_loss(network, params, patches, targets),
-                                       rel=1e-3)
+        assert call() == pytest.approx(
+            _first_loss(network, params, patches, targets), rel=1e-3
+        )
     medians = interleaved({"pydbcnn": ours} | calls)
-    report_ratio(summary(
-        f"training step {n_patches} x {size} x {size}, C={n_channels}", medians, missing))
+    report_ratio(
+        summary(
+            f"training step {n_patches} x {size} x {size}, C={n_channels}",
+            medians,
+            missing,
+        )
+    )
     benchmark.pedantic(ours, rounds=5, warmup_rounds=1)
 
 

@@ -20,7 +20,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "generated/*.inc"]
+exclude_patterns = ["_build", "gallery_header.rst", "generated/*.inc"]
 templates_path = ["_templates"]
 # In docstrings, single backticks stand for names, as in scikit-learn's.
 default_role = "py:obj"
@@ -64,6 +64,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,
+    "write_computation_times": False,
     "remove_config_comments": True,
 }
 

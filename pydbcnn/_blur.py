@@ -76,9 +76,7 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
         "sigma": [Interval(Real, 0, None, closed="left"), tuple, list],
         "kernel_size": [Interval(Integral, 1, None, closed="left"), None],
         "truncate": [Interval(Real, 0, None, closed="neither")],
-        "border_mode": [
-            StrOptions({"reflect101", "reflect", "replicate", "constant"})
-        ],
+        "border_mode": [StrOptions({"reflect101", "reflect", "replicate", "constant"})],
         "noise_std": [Interval(Real, 0, None, closed="left"), tuple, list],
         "data_range": [Interval(Real, 0, None, closed="neither"), None],
         "random_state": ["random_state"],

@@ -47,8 +47,11 @@ class Checkpoint:
         training.params[:] = arrays["params"]
         training.best_params = arrays.get("best_params")
         training.optimizer.restore(
-            {name.removeprefix("optimizer."): array for name, array in arrays.items()
-             if name.startswith("optimizer.")}
+            {
+                name.removeprefix("optimizer."): array
+                for name, array in arrays.items()
+                if name.startswith("optimizer.")
+            }
         )
         for name, value in json.loads(metadata["counters"]).items():
             setattr(training, name, value)
@@ -68,8 +71,10 @@ class Checkpoint:
             "params": training.params,
             "random_state": keys,
             **{name: np.array(getattr(training, name), float) for name in _CURVES},
-            **{f"optimizer.{name}": array
-               for name, array in training.optimizer.state().items()},
+            **{
+                f"optimizer.{name}": array
+                for name, array in training.optimizer.state().items()
+            },
         }
         if training.best_params is not None:
             arrays["best_params"] = training.best_params
@@ -77,7 +82,9 @@ class Checkpoint:
             "format": FORMAT,
             "format_version": str(FORMAT_VERSION),
             "settings": self.settings,
-            "counters": json.dumps({name: getattr(training, name) for name in _COUNTERS}),
+            "counters": json.dumps(
+                {name: getattr(training, name) for name in _COUNTERS}
+            ),
             "random_state": json.dumps([kind, position, has_gauss, gauss]),
         }
         content = save(arrays, metadata)

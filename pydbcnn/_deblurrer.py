@@ -306,10 +306,14 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         batches, restore = _pairs.check_X(self, X)
         network, params = self._network(), self._params()
         backend = get_backend(self.device, self.precision)
-        return restore([
-            backend.forward(network, params, batch, data_range=self._range(batch.dtype))
-            for batch in batches
-        ])
+        return restore(
+            [
+                backend.forward(
+                    network, params, batch, data_range=self._range(batch.dtype)
+                )
+                for batch in batches
+            ]
+        )
 
     def score(self, X, y):
         """Mean peak signal-to-noise ratio of the estimates.
@@ -472,14 +476,19 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         fresh = not (incremental or self.warm_start) or not hasattr(self, "coefs_")
         pairs = _pairs.check_pairs(self, X, y, reset=fresh)
         network = Network(
-            pairs.n_channels_in, pairs.n_channels_out, n_filters, kernel_sizes,
+            pairs.n_channels_in,
+            pairs.n_channels_out,
+            n_filters,
+            kernel_sizes,
             self.residual,
         )
         pairs.check_geometry(network.radius)
         training = self._start_training(network, fresh, incremental)
         train, held_out = pairs, None
         if self.early_stopping:
-            train, held_out = pairs.split(self.validation_fraction, training.random_state)
+            train, held_out = pairs.split(
+                self.validation_fraction, training.random_state
+            )
         sampler = self._sampler(train, network.radius)
         if checkpoint is not None:
             checkpoint.restore(training)
@@ -540,24 +549,29 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
 
     def _sampler(self, pairs, radius):
         shared = dict(
-            scale=self._range(pairs.dtype), radius=radius, batch_size=self.batch_size,
+            scale=self._range(pairs.dtype),
+            radius=radius,
+            batch_size=self.batch_size,
             shuffle=self.shuffle,
         )
         if pairs.as_they_are:
             return GivenPatches(pairs.X[0], pairs.y[0], **shared)
-        images = [[image for batch in side for image in batch]
-                  for side in (pairs.X, pairs.y)]
+        images = [
+            [image for batch in side for image in batch] for side in (pairs.X, pairs.y)
+        ]
         return RandomPatches(*images, patch_size=self.patch_size, **shared)
 
     def _run(self, training, backend, sampler, held_out, checkpoint):
-        validate = held_out and partial(self._validate, backend, training.network,
-                                        held_out)
+        validate = held_out and partial(
+            self._validate, backend, training.network, held_out
+        )
         bar = TrainingBar(training, sampler.n_samples, disable=not self.verbose)
         on_epoch = checkpoint and partial(checkpoint.save, training)
         with bar:
             try:
-                training.run(backend, sampler, validate, on_batch=bar.on_batch,
-                             on_epoch=on_epoch)
+                training.run(
+                    backend, sampler, validate, on_batch=bar.on_batch, on_epoch=on_epoch
+                )
             except KeyboardInterrupt:
                 if checkpoint is not None:
                     raise  # the run goes on from its last whole epoch
@@ -573,8 +587,11 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             for true, pred in zip(y, estimate, strict=True):
                 error = np.subtract(true, pred, dtype=float) / scale
                 losses.append(np.mean(error * error) / 2)
-                scores.append(peak_signal_noise_ratio(
-                    true[np.newaxis], pred[np.newaxis], data_range=scale))
+                scores.append(
+                    peak_signal_noise_ratio(
+                        true[np.newaxis], pred[np.newaxis], data_range=scale
+                    )
+                )
         return float(np.mean(losses)), float(np.mean(scores))
 
     def _store(self, training, pairs):

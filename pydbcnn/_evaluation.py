@@ -58,7 +58,9 @@ def evaluate(restorer, dataset, *, luminance_only=True, border=8, quiet=True):
             "border": border,
         },
         "images": rows,
-        "mean": {name: float(np.mean([row[name] for row in rows])) for name in _COLUMNS},
+        "mean": {
+            name: float(np.mean([row[name] for row in rows])) for name in _COLUMNS
+        },
     }
 
 
@@ -73,7 +75,8 @@ def _figures(sharp, before, after):
     return {
         f"{name}_{when}": measure(sharp[np.newaxis], image[np.newaxis])
         for name, measure in (
-            ("psnr", peak_signal_noise_ratio), ("ssim", structural_similarity)
+            ("psnr", peak_signal_noise_ratio),
+            ("ssim", structural_similarity),
         )
         for when, image in (("before", before), ("after", after))
     }
@@ -136,8 +139,8 @@ def report_as_html(result, dataset, restorer):
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>{_STYLE}</style></head><body>
 <h1>{title}</h1>
-<p>{len(rows)} images; PSNR and SSIM of {protocol['channels']} channels,
-{protocol['border']} pixels of border left out.</p>
+<p>{len(rows)} images; PSNR and SSIM of {protocol["channels"]} channels,
+{protocol["border"]} pixels of border left out.</p>
 {_html_table(result)}
 <h2>Images, from the smallest gain to the largest</h2>
 <p>{len(order)} of {len(rows)} images; of larger ones the central
@@ -154,10 +157,13 @@ def _html_table(result):
         gain = row["psnr_after"] - row["psnr_before"]
         sigma = "" if row["sigma"] is None else f"{row['sigma']:.2f}"
         cells = [
-            html.escape(row["file"]), sigma, f"{row['psnr_before']:.2f}",
+            html.escape(row["file"]),
+            sigma,
+            f"{row['psnr_before']:.2f}",
             f"{row['psnr_after']:.2f}",
             f"<span{' class=worse' if gain < 0 else ''}>{gain:+.2f}</span>",
-            f"{row['ssim_before']:.4f}", f"{row['ssim_after']:.4f}",
+            f"{row['ssim_before']:.4f}",
+            f"{row['ssim_after']:.4f}",
         ]
         mark = " class=mean" if row["sigma"] is None else ""
         lines.append(f"<tr{mark}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
@@ -193,5 +199,7 @@ def _picture(image):
     buffer = io.BytesIO()
     Image.fromarray(part).save(buffer, format="PNG")
     data = base64.b64encode(buffer.getvalue()).decode()
-    return (f'<img src="data:image/png;base64,{data}" '
-            f'width="{part.shape[1]}" height="{part.shape[0]}" alt="">')
+    return (
+        f'<img src="data:image/png;base64,{data}" '
+        f'width="{part.shape[1]}" height="{part.shape[0]}" alt="">'
+    )

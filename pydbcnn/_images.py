@@ -87,8 +87,9 @@ def as_images(X, name="X"):
             f"images are expected: {_LAYOUTS}. For one image, pass {name}[np.newaxis]."
         )
     if X.ndim not in (3, 4):
-        raise ValueError(f"{name} has {X.ndim} dimensions, shape {X.shape}: expected "
-                         f"{_LAYOUTS}.")
+        raise ValueError(
+            f"{name} has {X.ndim} dimensions, shape {X.shape}: expected {_LAYOUTS}."
+        )
     check_pixels(X, name)
     batch = X if X.ndim == 4 else X[..., np.newaxis]
     _check_channels(batch.shape[3], X.shape, name)
@@ -127,8 +128,10 @@ def _from_list(images, name):
 def check_pixels(array, name):
     """Raise unless an array holds finite pixels of a type that has a range."""
     if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {name} is {array.dtype}. Pass "
-                         "real pixel values.")
+        raise ValueError(
+            f"Complex data not supported: {name} is {array.dtype}. Pass "
+            "real pixel values."
+        )
     if array.dtype.name not in PIXEL_TYPES:
         raise TypeError(
             f"{name} has pixels of type {array.dtype}, expected one of "
@@ -136,8 +139,10 @@ def check_pixels(array, name):
             "images.astype(np.uint8) where they run from 0 to 255."
         )
     if array.size == 0:
-        raise ValueError(f"{name} is empty, shape {array.shape}: pass at least one "
-                         "image with at least one pixel and one channel.")
+        raise ValueError(
+            f"{name} is empty, shape {array.shape}: pass at least one "
+            "image with at least one pixel and one channel."
+        )
     if array.dtype.kind == "f" and not _all_finite(array):
         raise ValueError(
             f"{name} contains NaN or infinity: replace those pixels, for instance with "
@@ -163,8 +168,10 @@ def check_n_channels(images, n_channels, name="X"):
     """Raise unless images have the channels that a network was made for."""
     if images.n_channels == n_channels:
         return
-    message = (f"{name} has {images.n_channels} channel(s), but this model works on "
-               f"{n_channels}.")
+    message = (
+        f"{name} has {images.n_channels} channel(s), but this model works on "
+        f"{n_channels}."
+    )
     shape = images.batches[0].shape
     if not images.has_channels and not images.is_list and shape[2] == n_channels:
         message += (

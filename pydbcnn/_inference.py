@@ -20,8 +20,8 @@ def find_model(name):
     if os.path.exists(name):
         return name
     raise ValueError(
-        f"There is no model or file {name!r}: pass one of {', '.join(available_models())} "
-        "or the path of a .safetensors file."
+        f"There is no model or file {name!r}: pass one of "
+        f"{', '.join(available_models())} or the path of a .safetensors file."
     )
 
 
@@ -65,8 +65,9 @@ class Restorer:
             planes = np.moveaxis(pixels, 2, 0)[..., np.newaxis]
             return np.moveaxis(self._forward(planes, on_pixels)[..., 0], 0, 2)
         if expected == (3, 3) and n_channels == 1:
-            colour = np.broadcast_to(pixels[np.newaxis, ..., np.newaxis],
-                                     (1, *pixels.shape, 3))
+            colour = np.broadcast_to(
+                pixels[np.newaxis, ..., np.newaxis], (1, *pixels.shape, 3)
+            )
             return _grey(self._forward(colour, on_pixels)[0])
         raise ValueError(
             f"The model {self.model} takes {expected[0]} channels and gives "

@@ -111,7 +111,9 @@ class Network:
     def flatten(self, weights, biases, dtype=np.float32):
         """Join weights and biases to one flat vector: the inverse of `views`."""
         parts = [
-            np.ravel(part) for pair in zip(weights, biases, strict=True) for part in pair
+            np.ravel(part)
+            for pair in zip(weights, biases, strict=True)
+            for part in pair
         ]
         return np.concatenate(parts).astype(dtype)
 

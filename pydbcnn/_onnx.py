@@ -49,10 +49,16 @@ def _model(estimator):
     graph = helper.make_graph(
         nodes,
         "pydbcnn",
-        [helper.make_tensor_value_info(
-            "blurred", float32, ["n", "height", "width", network.n_channels_in])],
-        [helper.make_tensor_value_info(
-            "restored", float32, ["n", "height", "width", network.n_channels_out])],
+        [
+            helper.make_tensor_value_info(
+                "blurred", float32, ["n", "height", "width", network.n_channels_in]
+            )
+        ],
+        [
+            helper.make_tensor_value_info(
+                "restored", float32, ["n", "height", "width", network.n_channels_out]
+            )
+        ],
         initializers,
     )
     model = helper.make_model(
@@ -86,8 +92,11 @@ def _nodes(onnx, estimator, network):
             tensor(np.asarray(intercept, np.float32), f"intercepts{layer}"),
         ]
         result = f"map{layer + 1}" if layer == last else f"linear{layer + 1}"
-        nodes.append(make_node(
-            "Conv", [f"map{layer}", f"coefs{layer}", f"intercepts{layer}"], [result]))
+        nodes.append(
+            make_node(
+                "Conv", [f"map{layer}", f"coefs{layer}", f"intercepts{layer}"], [result]
+            )
+        )
         if layer < last:
             nodes.append(make_node("Relu", [result], [f"map{layer + 1}"]))
     estimate = f"map{last + 1}"

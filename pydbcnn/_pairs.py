@@ -46,7 +46,8 @@ class Pairs:
         if not self.as_they_are or self.layout.is_rows:
             return
         margins = [
-            self.X[0].shape[axis] - self.y[0].shape[axis] - 2 * radius for axis in (1, 2)
+            self.X[0].shape[axis] - self.y[0].shape[axis] - 2 * radius
+            for axis in (1, 2)
         ]
         if margins != [0, 0]:
             raise ValueError(
@@ -106,10 +107,13 @@ def _image_pairs(estimator, X, y, reset):
     _check_same_type(X.dtype, y.dtype)
     _check_same_count(X.n_images, y.n_images)
     if X.is_list != y.is_list:
-        X, y = (replace(side, batches=[image[np.newaxis] for image in side.each()])
-                for side in (X, y))
-    same = [x.shape[1:3] == z.shape[1:3]
-            for x, z in zip(X.batches, y.batches, strict=True)]
+        X, y = (
+            replace(side, batches=[image[np.newaxis] for image in side.each()])
+            for side in (X, y)
+        )
+    same = [
+        x.shape[1:3] == z.shape[1:3] for x, z in zip(X.batches, y.batches, strict=True)
+    ]
     if not all(same) and len(X.batches) > 1:
         index = same.index(False)
         raise ValueError(
@@ -123,7 +127,12 @@ def _image_pairs(estimator, X, y, reset):
 def _row_pairs(estimator, X, y, reset):
     _check_layout(estimator, is_rows=True, reset=reset)
     X, y = validate_data(
-        estimator, X, y, reset=reset, dtype=ROW_TYPES, multi_output=True,
+        estimator,
+        X,
+        y,
+        reset=reset,
+        dtype=ROW_TYPES,
+        multi_output=True,
         y_numeric=True,
     )
     if X.dtype.kind == "f":
@@ -174,8 +183,11 @@ def same_part(y, estimates):
     """y and estimates of one size: patches are compared where y knows the truth."""
     if is_image_list(y) or is_image_list(estimates):
         return y, estimates
-    y = np.asarray(y) if getattr(y, "ndim", 0) > 2 else check_array(
-        y, ensure_2d=False, dtype=None)
+    y = (
+        np.asarray(y)
+        if getattr(y, "ndim", 0) > 2
+        else check_array(y, ensure_2d=False, dtype=None)
+    )
     if y.ndim == 1:
         return y[:, np.newaxis], np.reshape(estimates, (len(estimates), -1))
     if y.ndim < 3 or y.ndim != estimates.ndim:

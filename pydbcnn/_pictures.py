@@ -38,7 +38,9 @@ def side_by_side(images, labels, *, scale=1, gap=8):
     font = _font(18)
     panels = [Image.fromarray(np.asarray(image)).convert("RGB") for image in images]
     panels = [
-        panel.resize((panel.width * scale, panel.height * scale), Image.Resampling.NEAREST)
+        panel.resize(
+            (panel.width * scale, panel.height * scale), Image.Resampling.NEAREST
+        )
         for panel in panels
     ]
     top = 12 + 24 * max(label.count("\n") + 1 for label in labels)

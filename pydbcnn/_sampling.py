@@ -64,8 +64,10 @@ class RandomPatches:
             for axis in room
         )
         square = self.size[0] == self.size[1]
-        turns = random_state.randint(4, size=n) if square else (
-            2 * random_state.randint(2, size=n)
+        turns = (
+            random_state.randint(4, size=n)
+            if square
+            else (2 * random_state.randint(2, size=n))
         )
         flips = random_state.randint(2, size=n)
         return np.column_stack([images, tops, lefts, turns, flips])
@@ -73,9 +75,7 @@ class RandomPatches:
     def _all_places(self):
         places = []
         for index, image in enumerate(self.y):
-            tops, lefts = (
-                _grid(image.shape[axis], self.size[axis]) for axis in (0, 1)
-            )
+            tops, lefts = (_grid(image.shape[axis], self.size[axis]) for axis in (0, 1))
             places += [(index, top, left, 0, 0) for top in tops for left in lefts]
         return np.array(places)
 
@@ -136,7 +136,7 @@ def cut(images, place, size, margin, axis=0):
     for offset, (start, length) in enumerate(zip(place, size, strict=True)):
         first, last = start - margin, start + length + margin
         whole = images.shape[axis + offset]
-        if 0 <= first and last <= whole:
+        if first >= 0 and last <= whole:
             part = slice(first, last)
         else:
             part = mirror(np.arange(first, last), whole)
@@ -146,4 +146,6 @@ def cut(images, place, size, margin, axis=0):
 
 def _grid(length, part):
     """Starts of parts that cover a length, the last one flush with the end."""
-    return sorted({min(start, max(length - part, 0)) for start in range(0, length, part)})
+    return sorted(
+        {min(start, max(length - part, 0)) for start in range(0, length, part)}
+    )

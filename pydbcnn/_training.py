@@ -97,8 +97,12 @@ class Training:
         """
         total = seen = 0
         for index, (patches, targets) in enumerate(sampler.batches(self.random_state)):
-            progress = (self.n_iter + index / sampler.n_batches) / self.schedule.max_iter
-            loss = self._step(backend, patches, targets, self.schedule.rate_at(progress))
+            progress = (
+                self.n_iter + index / sampler.n_batches
+            ) / self.schedule.max_iter
+            loss = self._step(
+                backend, patches, targets, self.schedule.rate_at(progress)
+            )
             total += loss * len(patches)
             seen += len(patches)
             if on_batch is not None:
@@ -154,7 +158,9 @@ class Training:
             self.best_loss = min(self.best_loss, self.loss_curve[-1])
         self.no_improvement = 0 if improved else self.no_improvement + 1
         # A cosine schedule is a plan: cut short, it would end at a high rate.
-        may_stop = self.schedule.early_stopping or self.schedule.learning_rate != "cosine"
+        may_stop = (
+            self.schedule.early_stopping or self.schedule.learning_rate != "cosine"
+        )
         self.stopped = may_stop and self.no_improvement > self.schedule.n_iter_no_change
 
     def run(self, backend, sampler, validate=None, *, on_batch=None, on_epoch=None):

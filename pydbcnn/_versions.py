@@ -6,8 +6,15 @@ import platform
 import sys
 
 _PACKAGES = (
-    "numpy", "scipy", "scikit-learn", "opencv-python", "opencv-python-headless",
-    "scikit-image", "safetensors", "tqdm", "pillow",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "opencv-python",
+    "opencv-python-headless",
+    "scikit-image",
+    "safetensors",
+    "tqdm",
+    "pillow",
 )
 
 
@@ -32,6 +39,7 @@ def describe():
     from .backends.cpu import CpuBackend, available_isas
     from .pretrained import available_models
 
+    isas = ", ".join(available_isas())
     forced = " (PYDBCNN_ISA)" if os.environ.get("PYDBCNN_ISA") else ""
     threads = str(thread_count()) if _cpu.openmp_built() else "1 (built without OpenMP)"
     return {
@@ -39,7 +47,7 @@ def describe():
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": platform.platform(),
         **{name: version for name in _PACKAGES if (version := _version(name))},
-        "instruction set": f"{CpuBackend().isa}{forced}, of {', '.join(available_isas())}",
+        "instruction set": f"{CpuBackend().isa}{forced}, of {isas}",
         "threads": threads,
         "GPU": "not used: this version computes on the CPU",
         "models": ", ".join(available_models()) or "none",

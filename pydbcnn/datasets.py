@@ -40,7 +40,13 @@ def load_sample_images():
 
 
 def make_deblur_dataset(
-    sharp_dir, out_dir, *, sigma=1.6, kernel_size=None, seed=0, recursive=False,
+    sharp_dir,
+    out_dir,
+    *,
+    sigma=1.6,
+    kernel_size=None,
+    seed=0,
+    recursive=False,
     quiet=False,
 ):
     """Make pairs of sharp and blurred images on disk.
@@ -110,13 +116,12 @@ def make_deblur_dataset(
     summary = Bunch(n_made=0, n_kept=0, problems=[])
     entries = []
     for path, file, name in progress_bar(
-        list(zip(photos, settings["files"], names, strict=True)), disable=quiet,
+        list(zip(photos, settings["files"], names, strict=True)),
+        disable=quiet,
         unit=" photos",
     ):
         try:
-            entries.append(
-                _make_pair(path, file, out_dir, name, settings, summary)
-            )
+            entries.append(_make_pair(path, file, out_dir, name, settings, summary))
         except (ValueError, OSError) as error:
             summary.problems.append(str(error))
     _write_manifest(out_dir, settings, entries, complete=True)
@@ -230,7 +235,7 @@ def _read_manifest(folder):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT or manifest["format_version"] > FORMAT_VERSION:
             raise ValueError("another format, or a newer version of it")
-        manifest["settings"].items(), manifest["images"], manifest["complete"]  # noqa: B018
+        manifest["settings"].items(), manifest["images"], manifest["complete"]
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is not a manifest of a deblur dataset ({error}): make the dataset "
@@ -277,8 +282,9 @@ def load_deblur_dataset(folder, *, channels=None, quiet=True):
             "finish it."
         )
     if not manifest["images"]:
-        raise ValueError(f"{folder} is an empty dataset: none of its photographs could "
-                         "be read.")
+        raise ValueError(
+            f"{folder} is an empty dataset: none of its photographs could be read."
+        )
     dataset = Bunch(X=[], y=[], sigma=[], files=[])
     for entry in progress_bar(manifest["images"], disable=quiet, unit=" pairs"):
         for side, images in (("blurred", dataset.X), ("sharp", dataset.y)):
@@ -297,8 +303,9 @@ def _read_side(folder, entry, side):
     pixels = read_photo(folder / name).pixels
     if pixels.shape[:2] != (entry["height"], entry["width"]):
         raise ValueError(
-            f"{folder / name} is {pixels.shape[0]} x {pixels.shape[1]} pixels, but the "
-            f"manifest says {entry['height']} x {entry['width']}: make the dataset anew."
+            f"{folder / name} is {pixels.shape[0]} x {pixels.shape[1]} pixels, but "
+            f"the manifest says {entry['height']} x {entry['width']}: make the dataset "
+            "anew."
         )
     return pixels
 

@@ -122,8 +122,9 @@ def test_reference_gradient_is_the_slope_of_its_loss(case):
         direction = np.random.RandomState(seed).normal(size=params.size)
         direction /= np.linalg.norm(direction)
         ahead, behind = (
-            REFERENCE.loss_and_gradient(network, params + s * direction, patches,
-                                        targets)[0]
+            REFERENCE.loss_and_gradient(
+                network, params + s * direction, patches, targets
+            )[0]
             for s in (step, -step)
         )
         slope = (ahead - behind) / (2 * step)
@@ -278,8 +279,10 @@ def test_types_and_ranges(dtype):
         # Half a step of rounding, and what single precision makes of it.
         tolerance = 0.5 + highest * 1e-5 if images.dtype.kind == "u" else 1e-5
         np.testing.assert_allclose(
-            output, np.clip(expected * highest, *_limits(dtype, highest)),
-            rtol=0, atol=tolerance,
+            output,
+            np.clip(expected * highest, *_limits(dtype, highest)),
+            rtol=0,
+            atol=tolerance,
         )
 
 
@@ -369,8 +372,12 @@ assert os.waitstatus_to_exitcode(status) == 0
 def test_a_forked_process_computes_the_same():
     """GNU OpenMP would wait for ever for threads that a fork has not taken along."""
     result = subprocess.run(
-        [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60,
-        env={**os.environ, "OMP_NUM_THREADS": "2"}, check=False,
+        [sys.executable, "-c", FORK],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        check=False,
     )
     assert result.returncode == 0, result.stderr
 

@@ -38,11 +38,15 @@ def test_formula(sharp, sigma, border):
     for axis in (0, 1):
         expected = correlate1d(expected, kernel, axis, mode=BORDERS[border][1])
     blur = GaussianBlurTransformer(sigma, border_mode=border)
-    np.testing.assert_allclose(blur.transform(image[np.newaxis])[0], expected, atol=1e-12)
+    np.testing.assert_allclose(
+        blur.transform(image[np.newaxis])[0], expected, atol=1e-12
+    )
 
 
 def test_kernel_size_and_truncate(sharp):
-    expected = cv2.GaussianBlur(sharp[0], (5, 5), 2.0, borderType=cv2.BORDER_REFLECT_101)
+    expected = cv2.GaussianBlur(
+        sharp[0], (5, 5), 2.0, borderType=cv2.BORDER_REFLECT_101
+    )
     for params in ({"kernel_size": 5}, {"truncate": 1.0}):
         blur = GaussianBlurTransformer(2.0, **params)
         np.testing.assert_array_equal(blur.transform(sharp[:1])[0], expected)
@@ -60,7 +64,8 @@ def test_any_number_of_channels(n_channels):
     blurred = GaussianBlurTransformer(1.0).transform(image)
     for channel in range(n_channels):
         expected = cv2.GaussianBlur(
-            np.ascontiguousarray(image[0, ..., channel]), (9, 9), 1.0)
+            np.ascontiguousarray(image[0, ..., channel]), (9, 9), 1.0
+        )
         np.testing.assert_allclose(blurred[0, ..., channel], expected, atol=1e-15)
 
 
@@ -112,8 +117,9 @@ def test_noise_does_not_wrap_around():
 
 def test_noise_in_a_range_of_the_data():
     grey = np.full((1, 200, 200), 128.0)
-    blur = GaussianBlurTransformer(1.0, noise_std=(0.02, 0.02), data_range=255.0,
-                                   random_state=0)
+    blur = GaussianBlurTransformer(
+        1.0, noise_std=(0.02, 0.02), data_range=255.0, random_state=0
+    )
     assert blur.transform(grey).std() == pytest.approx(0.02 * 255, rel=0.02)
 
 
@@ -123,16 +129,15 @@ def test_layouts(sharp):
     as_list = blur.transform([sharp[0], sharp[1, :9]])
     np.testing.assert_array_equal(as_list[0], expected[0])
     assert as_list[1].shape == (9, 48, 3)
-    np.testing.assert_array_equal(
-        blur.transform(sharp[..., 1]), expected[..., 1]
-    )
+    np.testing.assert_array_equal(blur.transform(sharp[..., 1]), expected[..., 1])
     rows = sharp[0, ..., 0] / 255.0
     by_row = blur.fit_transform(rows)
     np.testing.assert_allclose(
         by_row[3], cv2.GaussianBlur(rows[3:4], (15, 15), 1.6)[0], atol=1e-12
     )
     np.testing.assert_array_equal(
-        blur.transform(np.asfortranarray(sharp)[:, ::-1]), blur.transform(sharp[:, ::-1])
+        blur.transform(np.asfortranarray(sharp)[:, ::-1]),
+        blur.transform(sharp[:, ::-1]),
     )
 
 

@@ -53,8 +53,21 @@ def dataset(tmp_path, sharp, run_pydbcnn):
 
 
 TRAIN = (
-    "--filters", 6, 4, "--kernels", 5, 1, 3, "--patch-size", 16, "--batch-size", 4,
-    "--epochs", 3, "--validation-fraction", 0.2,
+    "--filters",
+    6,
+    4,
+    "--kernels",
+    5,
+    1,
+    3,
+    "--patch-size",
+    16,
+    "--batch-size",
+    4,
+    "--epochs",
+    3,
+    "--validation-fraction",
+    0.2,
 )
 
 
@@ -121,8 +134,9 @@ def test_deblur_never_overwrites_unasked(run_pydbcnn, tmp_path, photo):
     run_pydbcnn("deblur", "photo.jpg", "--overwrite")
     assert size_of(tmp_path / "photo_deblurred.jpg") == (48, 40)
     before = photo.read_bytes()
-    result = run_pydbcnn("deblur", "photo.jpg", "-o", "photo.jpg", "--overwrite",
-                         status=1)
+    result = run_pydbcnn(
+        "deblur", "photo.jpg", "-o", "photo.jpg", "--overwrite", status=1
+    )
     assert "would replace the photo itself" in result.stderr
     assert photo.read_bytes() == before
 
@@ -133,12 +147,18 @@ def test_deblur_names_bad_files_and_goes_on(run_pydbcnn, tmp_path, photo, blurre
     truncate(tmp_path / "cut.jpg")
     (tmp_path / "text.jpg").write_text("no photo")
     result = run_pydbcnn(
-        "deblur", "empty.png", "cut.jpg", "text.jpg", "none.jpg", "photo.jpg", status=1)
+        "deblur", "empty.png", "cut.jpg", "text.jpg", "none.jpg", "photo.jpg", status=1
+    )
     for name in ("empty.png", "cut.jpg", "text.jpg", "none.jpg"):
         assert name in result.stderr
     assert result.stdout == "1 restored, 4 failed\n"
     assert {p.name for p in tmp_path.iterdir()} == {
-        "empty.png", "cut.jpg", "text.jpg", "photo.jpg", "photo_deblurred.jpg"}
+        "empty.png",
+        "cut.jpg",
+        "text.jpg",
+        "photo.jpg",
+        "photo_deblurred.jpg",
+    }
 
 
 def test_deblur_folders_and_patterns(run_pydbcnn, tmp_path, blurred):
@@ -152,7 +172,8 @@ def test_deblur_folders_and_patterns(run_pydbcnn, tmp_path, blurred):
     def names(folder):
         return sorted(
             p.relative_to(tmp_path / folder).as_posix()
-            for p in (tmp_path / folder).rglob("*.png"))
+            for p in (tmp_path / folder).rglob("*.png")
+        )
 
     assert names("flat") == ["a.png", "b.png"]
     assert names("all") == ["a.png", "b.png", "deep/c.png"]
@@ -161,7 +182,12 @@ def test_deblur_folders_and_patterns(run_pydbcnn, tmp_path, blurred):
     again = run_pydbcnn("deblur", "in", "--overwrite")
     assert "2 result(s) of an earlier run" in again.stderr
     assert names("in") == [
-        "a.png", "a_deblurred.png", "b.png", "b_deblurred.png", "deep/c.png"]
+        "a.png",
+        "a_deblurred.png",
+        "b.png",
+        "b_deblurred.png",
+        "deep/c.png",
+    ]
 
 
 def test_deblur_does_not_mix_up_results(run_pydbcnn, tmp_path, blurred):
@@ -169,7 +195,8 @@ def test_deblur_does_not_mix_up_results(run_pydbcnn, tmp_path, blurred):
         (tmp_path / folder).mkdir()
         save_photo(tmp_path / folder / "same.png", blurred[0])
     result = run_pydbcnn(
-        "deblur", "one/same.png", "two/same.png", "-o", "out", "--overwrite", status=1)
+        "deblur", "one/same.png", "two/same.png", "-o", "out", "--overwrite", status=1
+    )
     assert "all would become out/same.png" in result.stderr
     assert not (tmp_path / "out").exists()
 
@@ -199,8 +226,9 @@ def test_deblur_refuses_a_format_before_the_work(run_pydbcnn, tmp_path, blurred)
 
 def test_deblur_obeys_the_instruction_set(run_pydbcnn, photo):
     run_pydbcnn("deblur", "photo.jpg", PYDBCNN_ISA="baseline")
-    result = run_pydbcnn("deblur", "photo.jpg", "--overwrite", status=1,
-                         PYDBCNN_ISA="quantum")
+    result = run_pydbcnn(
+        "deblur", "photo.jpg", "--overwrite", status=1, PYDBCNN_ISA="quantum"
+    )
     assert "'quantum'" in result.stderr
 
 
@@ -214,16 +242,19 @@ def test_make_dataset(run_pydbcnn, tmp_path, sharp):
     save_photo(tmp_path / "photos" / "cut.jpg", sharp[0])
     truncate(tmp_path / "photos" / "cut.jpg")
     result = run_pydbcnn(
-        "make-dataset", "photos", "pairs", "--sigma", 0.5, 3, "--seed", 3, status=1)
+        "make-dataset", "photos", "pairs", "--sigma", 0.5, 3, "--seed", 3, status=1
+    )
     assert "cut.jpg" in result.stderr
     assert result.stdout == "pairs: 6 pairs made, 1 failed\n"
     manifest = json.loads((tmp_path / "pairs" / "manifest.json").read_text())
     entry = manifest["images"][2]
     expected = cv2.GaussianBlur(sharp[2], (entry["kernel_size"],) * 2, entry["sigma"])
     np.testing.assert_array_equal(
-        np.asarray(Image.open(tmp_path / "pairs" / entry["blurred"])), expected)
+        np.asarray(Image.open(tmp_path / "pairs" / entry["blurred"])), expected
+    )
     result = run_pydbcnn(
-        "make-dataset", "photos", "pairs", "--sigma", 0.5, 3, "--seed", 3, status=1)
+        "make-dataset", "photos", "pairs", "--sigma", 0.5, 3, "--seed", 3, status=1
+    )
     assert result.stdout == "pairs: 0 pairs made, 6 were there, 1 failed\n"
 
 
@@ -231,10 +262,18 @@ def test_make_dataset(run_pydbcnn, tmp_path, sharp):
     ("arguments", "status", "message"),
     [
         (("photos", "pairs"), 2, "--sigma"),
-        (("photos", "pairs", "--sigma", "-1"), 2, "'-1': expected a number of at least 0"),
+        (
+            ("photos", "pairs", "--sigma", "-1"),
+            2,
+            "'-1': expected a number of at least 0",
+        ),
         (("photos", "pairs", "--sigma", 1, 2, 3), 2, "one value or two"),
         (("photos", "pairs", "--sigma", 3, 1), 1, "0 <= low <= high"),
-        (("photos", "pairs", "--sigma", 1, "--kernel-size", 4), 2, "'4': expected an odd"),
+        (
+            ("photos", "pairs", "--sigma", 1, "--kernel-size", 4),
+            2,
+            "'4': expected an odd",
+        ),
         (("nowhere", "pairs", "--sigma", 1), 1, "nowhere is not a folder"),
         (("photos", "photos", "--sigma", 1), 1, "not a deblur dataset"),
     ],
@@ -251,8 +290,9 @@ def test_make_dataset_errors(run_pydbcnn, tmp_path, sharp, arguments, status, me
 
 
 def test_train_evaluate_deblur(run_pydbcnn, tmp_path, dataset, photo):
-    result = run_pydbcnn("train", dataset, "-o", "m.safetensors", *TRAIN,
-                         "--plot", "loss.png")
+    result = run_pydbcnn(
+        "train", dataset, "-o", "m.safetensors", *TRAIN, "--plot", "loss.png"
+    )
     assert "m.safetensors: validation" in result.stdout
     assert not (tmp_path / "m.checkpoint.safetensors").exists()
     assert size_of(tmp_path / "loss.png") == (900, 720)
@@ -265,9 +305,22 @@ def test_train_evaluate_deblur(run_pydbcnn, tmp_path, dataset, photo):
 
 def start_training(tmp_path, dataset, name):
     return subprocess.Popen(
-        [sys.executable, "-m", "pydbcnn", "train", dataset, "-o", name,
-         *map(str, TRAIN), "--epochs", "60"],
-        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        [
+            sys.executable,
+            "-m",
+            "pydbcnn",
+            "train",
+            dataset,
+            "-o",
+            name,
+            *map(str, TRAIN),
+            "--epochs",
+            "60",
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -293,7 +346,8 @@ def test_interrupted_training_ends_with_the_same_weights(
     assert "going on from parts.checkpoint.safetensors" in result.stderr
     assert not checkpoint.exists()
     whole, parts = (
-        DBCNNDeblurrer.load(tmp_path / f"{name}.safetensors") for name in ("whole", "parts")
+        DBCNNDeblurrer.load(tmp_path / f"{name}.safetensors")
+        for name in ("whole", "parts")
     )
     for coef, other in zip(whole.coefs_, parts.coefs_, strict=True):
         assert coef.tobytes() == other.tobytes()
@@ -329,7 +383,9 @@ def test_train_finds_out_early_that_it_may_not_write(run_pydbcnn, tmp_path, data
 # evaluate
 
 
-def test_evaluate_prints_what_the_library_measures(run_pydbcnn, tmp_path, dataset, sharp):
+def test_evaluate_prints_what_the_library_measures(
+    run_pydbcnn, tmp_path, dataset, sharp
+):
     result = run_pydbcnn("evaluate", "mild", dataset, "--json", "--quiet")
     scores = json.loads(result.stdout)
     assert scores["protocol"] == {"channels": "luminance", "border": 8}
@@ -341,9 +397,11 @@ def test_evaluate_prints_what_the_library_measures(run_pydbcnn, tmp_path, datase
 
     first = scores["images"][0]
     assert first["psnr_before"] == pytest.approx(
-        peak_signal_noise_ratio(value(sharp[:1]), value(blurred)))
+        peak_signal_noise_ratio(value(sharp[:1]), value(blurred))
+    )
     assert first["psnr_after"] == pytest.approx(
-        peak_signal_noise_ratio(value(sharp[:1]), value(estimate)))
+        peak_signal_noise_ratio(value(sharp[:1]), value(estimate))
+    )
     mean = np.mean([row["psnr_after"] for row in scores["images"]])
     assert scores["mean"]["psnr_after"] == pytest.approx(mean)
     table = run_pydbcnn("evaluate", "mild", dataset, "--rgb", "--border", 0).stdout
@@ -382,10 +440,13 @@ def test_info(run_pydbcnn):
     for word in ("numpy", "instruction set", "GPU", "mild"):
         assert word in shown
     assert [line.split() for line in shown.splitlines() if "threads" in line] == [
-        ["threads", "3"]]
+        ["threads", "3"]
+    ]
 
 
-@pytest.mark.parametrize("command", ["deblur", "make-dataset", "train", "evaluate", "info"])
+@pytest.mark.parametrize(
+    "command", ["deblur", "make-dataset", "train", "evaluate", "info"]
+)
 def test_help_has_examples(run_pydbcnn, command):
     shown = run_pydbcnn(command, "--help").stdout
     assert "examples:" in shown
@@ -401,5 +462,6 @@ def test_words_that_are_wrong(run_pydbcnn):
 def test_the_installed_command_is_the_same():
     command = os.path.join(os.path.dirname(sys.executable), "pydbcnn")
     result = subprocess.run(
-        [command, "--version"], capture_output=True, text=True, check=True)
+        [command, "--version"], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == __version__

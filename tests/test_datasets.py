@@ -28,7 +28,8 @@ def photos(tmp_path, sharp):
 def contents(folder):
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*")) if path.is_file()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
 
 
@@ -40,7 +41,8 @@ def test_pairs_are_opencvs(photos, tmp_path, sharp):
     for X, y, image in zip(dataset.X, dataset.y, sharp, strict=False):
         np.testing.assert_array_equal(y, image)
         expected = cv2.GaussianBlur(
-            image, (15, 15), 1.6, borderType=cv2.BORDER_REFLECT_101)
+            image, (15, 15), 1.6, borderType=cv2.BORDER_REFLECT_101
+        )
         np.testing.assert_array_equal(X, expected)
 
 
@@ -52,7 +54,11 @@ def test_manifest_says_what_was_done(photos, tmp_path):
     assert manifest["complete"] is True
     assert manifest["settings"]["seed"] == 7
     assert [entry["file"] for entry in manifest["images"]] == [
-        "a.png", "b.png", "c.PNG", "more/d.png"]
+        "a.png",
+        "b.png",
+        "c.PNG",
+        "more/d.png",
+    ]
     for entry in manifest["images"]:
         assert 0.5 <= entry["sigma"] <= 3.0
         assert entry["kernel_size"] == 2 * int(np.ceil(4 * entry["sigma"])) + 1
@@ -65,7 +71,8 @@ def test_manifest_says_what_was_done(photos, tmp_path):
 def test_same_seed_same_files(photos, tmp_path):
     for name, seed in (("first", 1), ("second", 1), ("third", 2)):
         make_deblur_dataset(
-            photos, tmp_path / name, sigma=(0.5, 3.0), seed=seed, quiet=True)
+            photos, tmp_path / name, sigma=(0.5, 3.0), seed=seed, quiet=True
+        )
     assert contents(tmp_path / "first") == contents(tmp_path / "second")
     assert contents(tmp_path / "first") != contents(tmp_path / "third")
 
@@ -73,7 +80,8 @@ def test_same_seed_same_files(photos, tmp_path):
 def test_more_photographs_leave_the_others_as_they_are(photos, tmp_path):
     make_deblur_dataset(photos, tmp_path / "few", sigma=(0.5, 3.0), quiet=True)
     make_deblur_dataset(
-        photos, tmp_path / "many", sigma=(0.5, 3.0), recursive=True, quiet=True)
+        photos, tmp_path / "many", sigma=(0.5, 3.0), recursive=True, quiet=True
+    )
     few, many = contents(tmp_path / "few"), contents(tmp_path / "many")
     del few["manifest.json"]
     assert few.items() < many.items()
@@ -97,7 +105,9 @@ def test_an_interrupted_run_ends_with_the_same_files(photos, tmp_path, monkeypat
     with pytest.raises(ValueError, match=r"unfinished.*again"):
         load_deblur_dataset(tmp_path / "parts")
     monkeypatch.setattr(datasets, "write_photo", write)
-    summary = make_deblur_dataset(photos, tmp_path / "parts", sigma=(0.5, 3.0), quiet=True)
+    summary = make_deblur_dataset(
+        photos, tmp_path / "parts", sigma=(0.5, 3.0), quiet=True
+    )
     assert (summary.n_made, summary.n_kept) == (2, 1)
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
@@ -128,7 +138,9 @@ def test_same_stem_twice(tmp_path, sharp):
         cv2.imwrite(str(folder / name), sharp[0])
     make_deblur_dataset(folder, tmp_path / "pairs", quiet=True)
     assert sorted(p.name for p in (tmp_path / "pairs" / "sharp").iterdir()) == [
-        "a_jpg.png", "a_png.png"]
+        "a_jpg.png",
+        "a_png.png",
+    ]
 
 
 def test_channels_are_brought_together(tmp_path, sharp):

@@ -26,16 +26,27 @@ def weights_of(deblurrer):
 
 def quick(**params):
     defaults = dict(
-        n_filters=(6, 4), kernel_sizes=(5, 1, 3), patch_size=16, batch_size=4,
-        learning_rate="cosine", max_iter=2, random_state=0,
+        n_filters=(6, 4),
+        kernel_sizes=(5, 1, 3),
+        patch_size=16,
+        batch_size=4,
+        learning_rate="cosine",
+        max_iter=2,
+        random_state=0,
     )
     return DBCNNDeblurrer(**defaults | params)
 
 
 def test_training_brings_images_closer_to_the_truth(sharp, blurred):
     deblurrer = DBCNNDeblurrer(
-        n_filters=(16, 8), kernel_sizes=(7, 1, 3), patch_size=24, batch_size=4,
-        learning_rate="cosine", learning_rate_init=0.003, max_iter=100, random_state=0,
+        n_filters=(16, 8),
+        kernel_sizes=(7, 1, 3),
+        patch_size=24,
+        batch_size=4,
+        learning_rate="cosine",
+        learning_rate_init=0.003,
+        max_iter=100,
+        random_state=0,
     ).fit(blurred, sharp)
     before = peak_signal_noise_ratio(sharp, blurred)
     assert deblurrer.score(blurred, sharp) > before + 1.0
@@ -43,7 +54,11 @@ def test_training_brings_images_closer_to_the_truth(sharp, blurred):
 
 
 def test_attributes_after_fit(sharp, blurred, fitted):
-    assert [c.shape for c in fitted.coefs_] == [(5, 5, 3, 6), (1, 1, 6, 4), (3, 3, 4, 3)]
+    assert [c.shape for c in fitted.coefs_] == [
+        (5, 5, 3, 6),
+        (1, 1, 6, 4),
+        (3, 3, 4, 3),
+    ]
     assert [b.shape for b in fitted.intercepts_] == [(6,), (4,), (3,)]
     assert all(c.dtype == np.float32 for c in fitted.coefs_)
     assert fitted.n_channels_in_ == fitted.n_channels_out_ == 3
@@ -76,9 +91,7 @@ def test_greyscale_stacks_and_single_channels_agree(sharp, blurred):
     flat, deep = quick().fit(*grey), quick().fit(*one)
     assert weights_of(flat) == weights_of(deep)
     assert flat.predict(grey[0]).shape == grey[0].shape
-    np.testing.assert_array_equal(
-        flat.predict(grey[0]), deep.predict(one[0])[..., 0]
-    )
+    np.testing.assert_array_equal(flat.predict(grey[0]), deep.predict(one[0])[..., 0])
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
@@ -194,7 +207,9 @@ def test_warm_start_goes_on_and_cold_start_does_not(sharp, blurred):
 def test_warm_start_keeps_its_architecture(sharp, blurred):
     deblurrer = quick(warm_start=True).fit(blurred, sharp)
     deblurrer.set_params(n_filters=(3, 4))
-    with pytest.raises(ValueError, match=r"fitted weights belong to .*warm_start=False"):
+    with pytest.raises(
+        ValueError, match=r"fitted weights belong to .*warm_start=False"
+    ):
         deblurrer.fit(blurred, sharp)
 
 
@@ -212,9 +227,13 @@ def test_early_stopping_keeps_the_best_weights(sharp, blurred):
     assert deblurrer.score(blurred[held_out], sharp[held_out]) == pytest.approx(
         max(scores), abs=1e-6
     )
-    loss = np.mean(
-        (deblurrer.predict(blurred[held_out]) / 255.0 - sharp[held_out] / 255.0) ** 2
-    ) / 2
+    loss = (
+        np.mean(
+            (deblurrer.predict(blurred[held_out]) / 255.0 - sharp[held_out] / 255.0)
+            ** 2
+        )
+        / 2
+    )
     best = int(np.argmax(scores))
     assert deblurrer.validation_loss_curve_[best] == pytest.approx(loss, rel=1e-3)
 
@@ -238,7 +257,9 @@ def test_stops_when_the_loss_stays(sharp, blurred):
 
 
 def test_early_stopping_needs_two_images(sharp, blurred):
-    with pytest.raises(ValueError, match=r"holds out 1 of 1 image.*early_stopping=False"):
+    with pytest.raises(
+        ValueError, match=r"holds out 1 of 1 image.*early_stopping=False"
+    ):
         quick(early_stopping=True).fit(blurred[:1], sharp[:1])
 
 
@@ -270,7 +291,9 @@ def test_interrupt_keeps_the_weights(sharp, blurred, monkeypatch):
 def test_divergence_is_an_error_with_advice(sharp, blurred):
     with (
         np.errstate(all="ignore"),
-        pytest.raises(ValueError, match=r"diverged in epoch .*Lower learning_rate_init"),
+        pytest.raises(
+            ValueError, match=r"diverged in epoch .*Lower learning_rate_init"
+        ),
     ):
         quick(solver="sgd", learning_rate_init=1e12, max_iter=5).fit(blurred, sharp)
 
@@ -313,9 +336,7 @@ def test_read_only_memmapped_and_fortran_arrays(sharp, blurred, tmp_path):
     for X, y in (mapped, fortran):
         deblurrer = quick().fit(X, y)
         assert weights_of(deblurrer) == weights_of(expected)
-        np.testing.assert_array_equal(
-            deblurrer.predict(X), expected.predict(blurred)
-        )
+        np.testing.assert_array_equal(deblurrer.predict(X), expected.predict(blurred))
 
 
 def test_pipeline_blurs_then_deblurs(sharp):
@@ -406,9 +427,7 @@ def test_rows_predict_the_central_part():
     whole = quick().fit(X, X)
     images = X[:, np.newaxis, :]
     network_view = DBCNNDeblurrer.from_weights(whole.coefs_, whole.intercepts_)
-    np.testing.assert_array_equal(
-        whole.predict(X), network_view.predict(images)[:, 0]
-    )
+    np.testing.assert_array_equal(whole.predict(X), network_view.predict(images)[:, 0])
 
 
 def test_rows_keep_bytes():
@@ -425,30 +444,61 @@ BAD_PAIRS = {
     "five dimensions": (GOOD[None], GOOD, ValueError, r"X has 5 dimensions.*shape \(1"),
     "no images": (GOOD[:0], GOOD[:0], ValueError, r"X is empty, shape \(0, 8, 8, 3\)"),
     "no pixels": (GOOD[:, :0], GOOD[:, :0], ValueError, "X is empty"),
-    "NaN in X": (GOOD * np.nan, GOOD, ValueError, "X contains NaN or infinity.*nan_to_num"),
+    "NaN in X": (
+        GOOD * np.nan,
+        GOOD,
+        ValueError,
+        "X contains NaN or infinity.*nan_to_num",
+    ),
     "infinity in y": (GOOD, GOOD + np.inf, ValueError, "y contains NaN or infinity"),
     "complex": (GOOD * 1j, GOOD, ValueError, "Complex data not supported"),
-    "strings": (GOOD.astype(str), GOOD, TypeError, r"pixels of type <U\d+, expected one"),
+    "strings": (
+        GOOD.astype(str),
+        GOOD,
+        TypeError,
+        r"pixels of type <U\d+, expected one",
+    ),
     "integers without range": (
-        GOOD.astype(int), GOOD, TypeError, r"int64.*images\.astype\(np\.uint8\)"),
+        GOOD.astype(int),
+        GOOD,
+        TypeError,
+        r"int64.*images\.astype\(np\.uint8\)",
+    ),
     "counts": (GOOD, GOOD[:1], ValueError, r"X holds 2 image\(s\) but y holds 1"),
     "sizes": (GOOD, GOOD[:, :7], ValueError, "neither as images of the same size nor"),
     "types": (GOOD, np.uint8(GOOD), ValueError, "X is float64 but y is uint8"),
     "no y": (GOOD, None, ValueError, "requires y to be passed"),
     "many channels": (
-        np.zeros((1, 4, 4, 17)), np.zeros((1, 4, 4, 17)), ValueError,
-        r"17 channels \(its last axis\), more than 16"),
+        np.zeros((1, 4, 4, 17)),
+        np.zeros((1, 4, 4, 17)),
+        ValueError,
+        r"17 channels \(its last axis\), more than 16",
+    ),
     "list of sizes": (
-        [GOOD[0], GOOD[0]], [GOOD[0], GOOD[0, :5]], ValueError,
-        r"X\[1\] is 8 x 8 pixels but y\[1\] is 5 x 8"),
+        [GOOD[0], GOOD[0]],
+        [GOOD[0], GOOD[0, :5]],
+        ValueError,
+        r"X\[1\] is 8 x 8 pixels but y\[1\] is 5 x 8",
+    ),
     "list of channels": (
-        [GOOD[0], GOOD[0, ..., 0]], list(GOOD), ValueError,
-        r"X\[1\] has shape \(8, 8\) but X\[0\] has \(8, 8, 3\)"),
+        [GOOD[0], GOOD[0, ..., 0]],
+        list(GOOD),
+        ValueError,
+        r"X\[1\] has shape \(8, 8\) but X\[0\] has \(8, 8, 3\)",
+    ),
     "list of types": (
-        [GOOD[0], np.uint8(GOOD[0])], list(GOOD), ValueError,
-        r"X\[1\] is uint8 but X\[0\] is float64"),
+        [GOOD[0], np.uint8(GOOD[0])],
+        list(GOOD),
+        ValueError,
+        r"X\[1\] is uint8 but X\[0\] is float64",
+    ),
     "list of stacks": ([GOOD], [GOOD], ValueError, r"X\[0\] has shape \(2, 8, 8, 3\)"),
-    "wide y": (SHARP_ROWS, np.zeros((4, 10)), ValueError, "y has 10 pixels a row but X"),
+    "wide y": (
+        SHARP_ROWS,
+        np.zeros((4, 10)),
+        ValueError,
+        "y has 10 pixels a row but X",
+    ),
 }
 
 
@@ -461,7 +511,10 @@ def test_bad_pairs(name):
 
 BAD_X = {
     "lone grey": (np.zeros((8, 8)), r"X\[np\.newaxis\]"),
-    "lone colour": (np.zeros((8, 8, 3)), r"has 1 channel.*works on 3.*X\[np\.newaxis\]"),
+    "lone colour": (
+        np.zeros((8, 8, 3)),
+        r"has 1 channel.*works on 3.*X\[np\.newaxis\]",
+    ),
     "grey": (np.zeros((1, 8, 8, 1)), r"has 1 channel.*np\.repeat"),
     "alpha": (np.zeros((1, 8, 8, 4)), r"has 4 channel.*\[\.\.\., :3\]"),
     "one dimension": (np.zeros(8), "X has 1 dimensions"),

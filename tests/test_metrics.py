@@ -18,7 +18,9 @@ def test_psnr_is_the_mean_of_scikit_images(sharp, blurred):
         [skimage_psnr(true, pred) for true, pred in zip(sharp, blurred, strict=True)]
     )
     assert peak_signal_noise_ratio(sharp, blurred) == pytest.approx(expected)
-    assert peak_signal_noise_ratio(list(sharp), list(blurred)) == pytest.approx(expected)
+    assert peak_signal_noise_ratio(list(sharp), list(blurred)) == pytest.approx(
+        expected
+    )
     floats = sharp / 255.0, blurred / 255.0
     assert peak_signal_noise_ratio(*floats) == pytest.approx(expected)
     scaled = sharp.astype(float), blurred.astype(float)

@@ -24,7 +24,7 @@ def test_importing_is_light():
     code = """
 import sys, threading
 import pydbcnn
-heavy = {"sklearn", "scipy", "cv2", "skimage", "numpy", "cupy", "PIL"} & set(sys.modules)
+heavy = {"sklearn", "scipy", "cv2", "skimage", "numpy", "PIL"} & set(sys.modules)
 print(sorted(heavy), threading.active_count())
 """
     assert run_python(code).strip() == "[] 1"
@@ -111,8 +111,9 @@ def test_side_by_side_shows_the_images(tmp_path):
 
 @pytest.mark.parametrize("values", [[1.0], [3.0, 2.0, 1.0], [1.0, 1.0], [1e-5, 1e3]])
 def test_curves_are_drawn(values):
-    pixels = np.asarray(draw_curves({"loss": (values, "log"),
-                                     "PSNR": (values, "linear")}, "epoch"))
+    pixels = np.asarray(
+        draw_curves({"loss": (values, "log"), "PSNR": (values, "linear")}, "epoch")
+    )
     line = (pixels == (0x1F, 0x6F, 0xB2)).all(axis=-1)
     half = len(pixels) // 2
     assert line[:half].any()

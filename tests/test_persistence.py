@@ -22,8 +22,13 @@ def test_a_saved_model_predicts_the_same(fitted, blurred, tmp_path):
 
 def test_double_precision_survives(sharp, blurred, tmp_path):
     deblurrer = DBCNNDeblurrer(
-        n_filters=(3, 2), kernel_sizes=(3, 1, 3), patch_size=16, max_iter=1,
-        learning_rate="cosine", precision="float64", random_state=0,
+        n_filters=(3, 2),
+        kernel_sizes=(3, 1, 3),
+        patch_size=16,
+        max_iter=1,
+        learning_rate="cosine",
+        precision="float64",
+        random_state=0,
     ).fit(blurred[:1], sharp[:1])
     deblurrer.save(tmp_path / "model.safetensors")
     loaded = DBCNNDeblurrer.load(tmp_path / "model.safetensors")
@@ -69,7 +74,7 @@ def test_what_cannot_be_saved_says_so(fitted, tmp_path):
     )
     with pytest.raises(TypeError, match=r"RandomState.*random_state=0"):
         odd.save(tmp_path / "odd.safetensors")
-    with pytest.raises(FileNotFoundError, match="folder .* does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"folder .* does not exist"):
         fitted.save(tmp_path / "nowhere" / "model.safetensors")
     assert list(tmp_path.iterdir()) == []
 
@@ -104,14 +109,19 @@ def hostile_files(good):
         "text": (b"hello, this is no model at all", "not a safetensors file"),
         "pickle": (b"\x80\x04\x95cos\nsystem\n", "not a safetensors file"),
         "cut": (good[:-10], "not a safetensors file, or a damaged one"),
-        "huge header": ((2**62).to_bytes(8, "little") + b"{}", "not a safetensors file"),
+        "huge header": (
+            (2**62).to_bytes(8, "little") + b"{}",
+            "not a safetensors file",
+        ),
         "huge tensor": (
             with_header(lambda h: h["coefs.0"].update(shape=[2**40, 5, 3, 6])),
-            "not a safetensors file, or a damaged one"),
+            "not a safetensors file, or a damaged one",
+        ),
         "other format": (save({"a": np.zeros(1)}), "not one of format 'pydbcnn-model'"),
         "newer": (
             with_header(lambda h: h["__metadata__"].update(format_version="2")),
-            "newer pydbcnn"),
+            "newer pydbcnn",
+        ),
         "params no json": (params("{"), "damaged pydbcnn model"),
         "params no dict": (params("[1]"), "damaged pydbcnn model"),
         "params deep": (params("[" * 100000), "damaged pydbcnn model"),
@@ -123,9 +133,21 @@ def hostile_files(good):
 
 
 NAMES = (
-    "empty", "text", "pickle", "cut", "huge header", "huge tensor", "other format",
-    "newer", "params no json", "params no dict", "params deep", "unknown param",
-    "bad param", "missing tensor", "NaN",
+    "empty",
+    "text",
+    "pickle",
+    "cut",
+    "huge header",
+    "huge tensor",
+    "other format",
+    "newer",
+    "params no json",
+    "params no dict",
+    "params deep",
+    "unknown param",
+    "bad param",
+    "missing tensor",
+    "NaN",
 )
 
 
@@ -154,8 +176,11 @@ def test_tensors_of_other_layers_are_refused(fitted, tmp_path):
     tensors = {f"coefs.{i}": c for i, c in enumerate(fitted.coefs_)}
     tensors |= {f"intercepts.{i}": b for i, b in enumerate(fitted.intercepts_)}
     tensors |= {"coefs.9": np.zeros(1), "extra": np.zeros(1)}
-    save_file(tensors, path, {"format": "pydbcnn-model", "format_version": "1",
-                              "params": "{}"})
+    save_file(
+        tensors,
+        path,
+        {"format": "pydbcnn-model", "format_version": "1", "params": "{}"},
+    )
     with pytest.raises(ValueError, match="damaged pydbcnn model"):
         load_model(path)
 
@@ -174,8 +199,14 @@ def test_models_that_ship():
 def test_onnx_runtime_computes_the_same(sharp, blurred, tmp_path, residual):
     runtime = pytest.importorskip("onnxruntime")
     deblurrer = DBCNNDeblurrer(
-        n_filters=(6, 4), kernel_sizes=(5, 3, 3), patch_size=16, batch_size=4,
-        learning_rate="cosine", max_iter=2, residual=residual, random_state=0,
+        n_filters=(6, 4),
+        kernel_sizes=(5, 3, 3),
+        patch_size=16,
+        batch_size=4,
+        learning_rate="cosine",
+        max_iter=2,
+        residual=residual,
+        random_state=0,
     ).fit(blurred, sharp)
     path = tmp_path / "model.onnx"
     deblurrer.to_onnx(path)

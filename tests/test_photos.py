@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from pydbcnn import _photo_formats
-from pydbcnn._photos import Photo, read_photo, write_photo
+from pydbcnn._photos import Photo, formats, read_photo, write_photo
 
-from .test_photos_samples import (
+from .photo_samples import (
     HEIGHT,
     KINDS,
     SRGB,
@@ -125,7 +124,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path, suffix, monkeypatch):
         Path(target).write_bytes(b"half a file")
         raise OSError("No space left on device")
 
-    for module in _photo_formats.FORMATS.values():
+    for module in formats.FORMATS.values():
         monkeypatch.setattr(module, "write", fail)
     with pytest.raises(OSError, match="No space left"):
         write_photo(path, Photo(samples("grey")), overwrite=True)

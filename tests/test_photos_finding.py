@@ -6,7 +6,7 @@ import pytest
 
 from pydbcnn._photos import PhotoError, find_photos
 
-from .test_photos_samples import deny
+from .photo_samples import deny
 
 
 @pytest.fixture

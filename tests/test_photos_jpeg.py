@@ -13,7 +13,7 @@ from PIL import Image, ImageFile
 
 from pydbcnn._photos import Photo, read_photo, write_photo
 
-from .test_photos_samples import XMP, encoded, refusal_of, samples
+from .photo_samples import XMP, encoded, refusal_of, samples
 
 
 @pytest.mark.parametrize("kind", ["grey", "colour"])

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pydbcnn import _photo_exif
-from pydbcnn._photos import Photo, PhotoError, read_photo, write_photo
+from pydbcnn._photos import Photo, PhotoError, exif, read_photo, write_photo
 
-from .test_photos_samples import (
+from .photo_samples import (
     SRGB,
     XMP,
     assert_same_exif,
@@ -97,7 +96,7 @@ def test_tags_that_nobody_knows_reach_a_tiff_with_their_types(tmp_path):
 
 
 def test_tags_that_share_a_long_value_do_not_fill_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(_photo_exif, "MAX_METADATA", 9 * 1000)
+    monkeypatch.setattr(exif, "MAX_METADATA", 9 * 1000)
     tags = ((50000 + number, 7, 1000, 8) for number in range(10))
     photo = Photo(samples("colour"), exif=exif_with(*tags) + bytes(1000))
     with pytest.raises(PhotoError, match="damaged EXIF data"):

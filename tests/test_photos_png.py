@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pydbcnn import _photo_png
-from pydbcnn._photos import Photo, read_photo, write_photo
+from pydbcnn._photos import Photo, png, read_photo, write_photo
 
-from .test_photos_samples import (
+from .photo_samples import (
     CHANNELS,
     HEIGHT,
     KINDS,
@@ -145,7 +144,7 @@ def test_a_png_keeps_a_long_profile_and_says_nothing(tmp_path, dtype, capfd):
 def test_a_profile_that_cannot_be_inflated_is_refused(tmp_path, damage, monkeypatch):
     compressed = zlib.compress(SRGB)
     if damage == "too long":
-        monkeypatch.setattr(_photo_png, "MAX_METADATA", len(SRGB) - 1)
+        monkeypatch.setattr(png, "MAX_METADATA", len(SRGB) - 1)
     else:
         compressed = compressed[:-9]
     path = tmp_path / "photo.png"

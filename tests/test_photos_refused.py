@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from pydbcnn import _photo_errors
 from pydbcnn._photos import (
     Photo,
     PhotoError,
     check_writable_format,
+    errors,
     read_photo,
     write_photo,
 )
 
-from .test_photos_samples import (
+from .photo_samples import (
     HEIGHT,
     WIDTH,
     deny,
@@ -93,7 +93,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(
 ):
     path = tmp_path / "photo"
     path.write_bytes(encoded(name))
-    monkeypatch.setattr(_photo_errors, "MAX_PIXELS", HEIGHT * WIDTH - 1)
+    monkeypatch.setattr(errors, "MAX_PIXELS", HEIGHT * WIDTH - 1)
     monkeypatch.setattr(ImageFile.ImageFile, "load", None)
     monkeypatch.setattr("cv2.imdecode", None)
     assert f"{WIDTH} x {HEIGHT} pixels, expected at most" in refusal_of(path)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pydbcnn._photos import Photo, read_photo, write_photo
 
-from .test_photos_samples import (
+from .photo_samples import (
     CHANNELS,
     HEIGHT,
     KINDS,

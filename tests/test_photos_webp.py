@@ -6,7 +6,7 @@ from PIL import Image
 
 from pydbcnn._photos import read_photo, write_photo
 
-from .test_photos_samples import exif_block, joined, photo_of, samples
+from .photo_samples import exif_block, joined, photo_of, samples
 
 
 @pytest.mark.parametrize("lossless", [False, True])

@@ -11,8 +11,14 @@ from pydbcnn._sampling import GivenPatches, RandomPatches
 from pydbcnn._training import Schedule, Training
 
 SCHEDULE = Schedule(
-    solver="adam", learning_rate="cosine", learning_rate_init=0.01, alpha=0.0,
-    max_iter=10, tol=0.0, n_iter_no_change=10, early_stopping=False,
+    solver="adam",
+    learning_rate="cosine",
+    learning_rate_init=0.01,
+    alpha=0.0,
+    max_iter=10,
+    tol=0.0,
+    n_iter_no_change=10,
+    early_stopping=False,
 )
 
 
@@ -84,23 +90,27 @@ def test_context_at_the_border_is_mirrored():
     image = np.random.RandomState(0).uniform(size=(12, 12, 1)).astype(np.float32)
     padded = np.pad(image, ((5, 5), (5, 5), (0, 0)), mode="reflect")
     sampler = RandomPatches(
-        [image], [image], scale=1.0, radius=5, patch_size=12, batch_size=1, shuffle=False
+        [image],
+        [image],
+        scale=1.0,
+        radius=5,
+        patch_size=12,
+        batch_size=1,
+        shuffle=False,
     )
-    (patches, targets), = sampler.batches(np.random.RandomState(0))
+    ((patches, targets),) = sampler.batches(np.random.RandomState(0))
     np.testing.assert_array_equal(patches[0], padded)
     np.testing.assert_array_equal(targets[0], image)
 
 
 def test_all_eight_orientations_and_all_places_are_drawn():
     sampler = sampler_of([(9, 9)], patch_size=8, batch_size=100)
-    seen = set()
-    for _, targets in sampler.batches(np.random.RandomState(0)):
-        for target in targets:
-            seen.add((tuple(target[0, 0]), tuple(target[0, 7]), tuple(target[7, 0])))
-    for _ in range(20):
-        for _, targets in sampler.batches(np.random.RandomState(_)):
-            for target in targets:
-                seen.add((tuple(target[0, 0]), tuple(target[0, 7]), tuple(target[7, 0])))
+    seen = {
+        tuple(target[corner] for corner in ((0, 0, 0), (0, 0, 1), (0, 7, 0), (7, 0, 0)))
+        for seed in range(20)
+        for _, targets in sampler.batches(np.random.RandomState(seed))
+        for target in targets
+    }
     assert len(seen) == 4 * 8
 
 
@@ -110,8 +120,11 @@ def test_large_images_are_drawn_more_often():
         images, images, scale=1.0, radius=1, patch_size=4, batch_size=50, shuffle=True
     )
     drawn = np.concatenate(
-        [targets[:, 0, 0, 0] for seed in range(30)
-         for _, targets in sampler.batches(np.random.RandomState(seed))]
+        [
+            targets[:, 0, 0, 0]
+            for seed in range(30)
+            for _, targets in sampler.batches(np.random.RandomState(seed))
+        ]
     )
     assert drawn.mean() == pytest.approx(400 / 2000, abs=0.02)
 
@@ -155,8 +168,14 @@ def test_given_patches_are_visited_once():
 @pytest.fixture
 def learner():
     return DBCNNDeblurrer(
-        n_filters=(6, 4), kernel_sizes=(5, 1, 3), patch_size=16, batch_size=4,
-        learning_rate="cosine", max_iter=4, early_stopping=True, random_state=0,
+        n_filters=(6, 4),
+        kernel_sizes=(5, 1, 3),
+        patch_size=16,
+        batch_size=4,
+        learning_rate="cosine",
+        max_iter=4,
+        early_stopping=True,
+        random_state=0,
     )
 
 
@@ -189,7 +208,9 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 def test_a_checkpoint_of_another_run_is_refused(learner, sharp, blurred, tmp_path):
     path = tmp_path / "state.safetensors"
     learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
-    with pytest.raises(ValueError, match=r"other settings.*seed was 0, is now 1.*Remove"):
+    with pytest.raises(
+        ValueError, match=r"other settings.*seed was 0, is now 1.*Remove"
+    ):
         learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 1}))
 
 

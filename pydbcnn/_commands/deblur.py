@@ -19,12 +19,17 @@ MARK = "_deblurred"
 def add_arguments(parser):
     """Declare the arguments."""
     parser.add_argument(
-        "photos", nargs="+", metavar="PHOTO",
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
         help="file, folder or pattern: JPEG, PNG, TIFF, WebP; 8 or 16 bit; grey or "
         "colour, alpha is kept as it is",
     )
     parser.add_argument(
-        "-o", "--output", metavar="OUT", type=Path,
+        "-o",
+        "--output",
+        metavar="OUT",
+        type=Path,
         help="file for one photo, or folder for several; without it, each result goes "
         f"beside its photo as NAME{MARK}",
     )
@@ -32,16 +37,20 @@ def add_arguments(parser):
         "-r", "--recursive", action="store_true", help="folders with all below them"
     )
     parser.add_argument(
-        "-m", "--model", default="mild",
+        "-m",
+        "--model",
+        default="mild",
         help="a model that ships with pydbcnn, or a file (default: mild)",
     )
     parser.add_argument(
-        "--quality", type=int, default=95, choices=range(1, 101), metavar="1..100",
+        "--quality",
+        type=int,
+        default=95,
+        choices=range(1, 101),
+        metavar="1..100",
         help="of JPEG and lossy WebP (default: 95)",
     )
-    parser.add_argument(
-        "--device", default="auto", help="auto or cpu (default: auto)"
-    )
+    parser.add_argument("--device", default="auto", help="auto or cpu (default: auto)")
     add_overwrite(parser, "results")
     add_quiet(parser)
 
@@ -74,7 +83,8 @@ def plan(options):
     problems += _conflicts(jobs)
     taken = Counter(result for _, result in jobs)
     jobs = [
-        (photo, result) for photo, result in jobs
+        (photo, result)
+        for photo, result in jobs
         if taken[result] == 1 and not _same_file(photo, result)
     ]
     return jobs, len(problems)
@@ -83,7 +93,8 @@ def plan(options):
 def _without_results(photos, named):
     """Leave out what an earlier run wrote into a folder, unless it is named."""
     kept = [
-        photo for photo in photos
+        photo
+        for photo in photos
         if not photo.stem.endswith(MARK) or str(photo) in named
     ]
     if len(kept) < len(photos):
@@ -116,8 +127,8 @@ def _is_one_file(photos, options):
     if output.suffix.lower() in FORMAT_OF_SUFFIX:
         if len(photos) > 1:
             raise ValueError(
-                f"{output} is a file, but {len(photos)} photos are to be restored: pass "
-                "a folder with -o."
+                f"{output} is a file, but {len(photos)} photos are to be restored: "
+                "pass a folder with -o."
             )
         return True
     if output.suffix and len(photos) == 1 and len(options.photos) == 1:
@@ -140,8 +151,9 @@ def _place_below(photo, roots):
 def _conflicts(jobs):
     """Results that would replace their photo or each other: named, and left out."""
     problems = [
-        f"{photo}: the result would replace the photo itself; choose another name with -o"
-        for photo, result in jobs if _same_file(photo, result)
+        f"{photo}: the result would replace the photo itself; choose another with -o"
+        for photo, result in jobs
+        if _same_file(photo, result)
     ]
     for result, count in Counter(result for _, result in jobs).items():
         if count > 1:
@@ -161,7 +173,9 @@ def _restore_all(jobs, restorer, options):
 
     n_done = 0
     with progress_bar(
-        total=len(jobs), disable=options.quiet, unit=" photos",
+        total=len(jobs),
+        disable=options.quiet,
+        unit=" photos",
         bar_format="{l_bar}{bar}| {n:.1f}/{total:.0f}{unit} [{elapsed}<{remaining}]",
     ) as bar:
         for number, (photo, result) in enumerate(jobs):
@@ -191,7 +205,9 @@ def _restore_one(photo_path, result, restorer, options, advance):
     restored = restorer.restore(photo.pixels, lambda done: advance(done / n_pixels))
     result.parent.mkdir(parents=True, exist_ok=True)
     write_photo(
-        result, photo.with_pixels(restored), overwrite=options.overwrite,
+        result,
+        photo.with_pixels(restored),
+        overwrite=options.overwrite,
         quality=options.quality,
     )
     for note in photo.notes:

@@ -26,7 +26,9 @@ def add_arguments(parser):
     )
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
     parser.add_argument(
-        "--html", type=Path, metavar="FILE",
+        "--html",
+        type=Path,
+        metavar="FILE",
         help="write a report with the images before, after and sharp",
     )
     parser.add_argument(
@@ -35,9 +37,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--border", type=natural, default=8, help="pixels left out (default: 8)"
     )
-    parser.add_argument(
-        "--device", default="auto", help="auto or cpu (default: auto)"
-    )
+    parser.add_argument("--device", default="auto", help="auto or cpu (default: auto)")
     add_overwrite(parser, "a report")
     add_quiet(parser)
 
@@ -54,7 +54,10 @@ def run(options):
     restorer = Restorer(options.model, options.device)
     dataset = load_deblur_dataset(options.dataset, quiet=options.quiet)
     result = evaluate(
-        restorer, dataset, luminance_only=not options.rgb, border=options.border,
+        restorer,
+        dataset,
+        luminance_only=not options.rgb,
+        border=options.border,
         quiet=options.quiet,
     )
     if options.html:

@@ -17,16 +17,23 @@ def add_arguments(parser):
     """Declare the arguments."""
     parser.add_argument("sharp_dir", metavar="SHARP_DIR", help="sharp photographs")
     parser.add_argument(
-        "out_dir", metavar="OUT_DIR", type=Path,
+        "out_dir",
+        metavar="OUT_DIR",
+        type=Path,
         help="new folder: sharp/, blurred/ and manifest.json",
     )
     parser.add_argument(
-        "--sigma", type=non_negative_float, nargs="+", required=True, metavar="SIGMA",
+        "--sigma",
+        type=non_negative_float,
+        nargs="+",
+        required=True,
+        metavar="SIGMA",
         help="of the Gaussian in pixels; two values are a range that each image draws "
         "its own from",
     )
     parser.add_argument(
-        "--kernel-size", type=odd,
+        "--kernel-size",
+        type=odd,
         help="odd side of the kernel (default: 4 sigma on every side)",
     )
     parser.add_argument("--seed", type=natural, default=0, help="(default: 0)")

@@ -31,22 +31,36 @@ def add_arguments(parser):
         "dataset", metavar="DATASET_DIR", type=Path, help="made by make-dataset"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="MODEL",
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="MODEL",
         help="the model: a .safetensors file",
     )
     parser.add_argument("--epochs", type=positive_int, default=40, help="(default: 40)")
     parser.add_argument("--seed", type=natural, default=0, help="(default: 0)")
     parser.add_argument(
-        "--channels", type=int, choices=(1, 3),
+        "--channels",
+        type=int,
+        choices=(1, 3),
         help="train on luminance (1) or colour (3; grey images are repeated); default: "
         "as the images are",
     )
     parser.add_argument(
-        "--filters", type=positive_int, nargs=2, default=(64, 32), metavar=("N1", "N2"),
+        "--filters",
+        type=positive_int,
+        nargs=2,
+        default=(64, 32),
+        metavar=("N1", "N2"),
         help="of the first two layers (default: 64 32)",
     )
     parser.add_argument(
-        "--kernels", type=odd, nargs=3, default=(9, 1, 5), metavar=("F1", "F2", "F3"),
+        "--kernels",
+        type=odd,
+        nargs=3,
+        default=(9, 1, 5),
+        metavar=("F1", "F2", "F3"),
         help="sides of the three kernels, odd (default: 9 1 5)",
     )
     parser.add_argument(
@@ -56,19 +70,29 @@ def add_arguments(parser):
         "--patch-size", type=positive_int, default=48, help="pixels (default: 48)"
     )
     parser.add_argument(
-        "--learning-rate", type=positive_float, default=0.001, metavar="RATE",
+        "--learning-rate",
+        type=positive_float,
+        default=0.001,
+        metavar="RATE",
         help="at the start (default: 0.001)",
     )
     parser.add_argument(
-        "--schedule", choices=("cosine", "constant"), default="cosine",
+        "--schedule",
+        choices=("cosine", "constant"),
+        default="cosine",
         help="of the learning rate (default: cosine)",
     )
     parser.add_argument(
-        "--validation-fraction", type=fraction, default=0.1, metavar="SHARE",
+        "--validation-fraction",
+        type=fraction,
+        default=0.1,
+        metavar="SHARE",
         help="of the images, held out to choose the best epoch (default: 0.1)",
     )
     parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE",
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
         help="state after each epoch, removed at the end (default: beside the model)",
     )
     parser.add_argument(
@@ -77,9 +101,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--plot", type=Path, metavar="PNG", help="draw loss and validation PSNR"
     )
-    parser.add_argument(
-        "--device", default="auto", help="auto or cpu (default: auto)"
-    )
+    parser.add_argument("--device", default="auto", help="auto or cpu (default: auto)")
     add_overwrite(parser, "model and plot")
     add_quiet(parser)
 
@@ -110,7 +132,9 @@ def run(options):
         complain("interrupted: the same command goes on after the last whole epoch")
         raise
     save_model(
-        estimator, options.output, overwrite=options.overwrite,
+        estimator,
+        options.output,
+        overwrite=options.overwrite,
         notes={"training": _notes(options, dataset, estimator)},
     )
     if options.plot:
@@ -133,7 +157,9 @@ def _check_outputs(options):
             f"{options.output}: a model is a .safetensors file, choose such a name."
         )
     if options.plot and options.plot.suffix.lower() != ".png":
-        raise ValueError(f"{options.plot}: the plot is a .png file, choose such a name.")
+        raise ValueError(
+            f"{options.plot}: the plot is a .png file, choose such a name."
+        )
     for path in filter(None, (options.output, options.plot, options.checkpoint)):
         if not path.parent.is_dir():
             raise FileNotFoundError(

@@ -72,7 +72,8 @@ cdef extern from "native/engine.h" nogil:
                              const image_batch *, ptrdiff_t, float *) noexcept nogil
         size_t (*block_scratch)(const network_shape *, int, int) noexcept nogil
         double (*block_gradient)(const network_shape *, const float *,
-                                 const patch_batch *, ptrdiff_t, float *, float *) noexcept nogil
+                                 const patch_batch *, ptrdiff_t, float *,
+                                 float *) noexcept nogil
         size_t (*gradient_size)(const network_shape *) noexcept nogil
         void (*reduce_gradient)(const network_shape *, const float *, size_t, int,
                                 float *) noexcept nogil

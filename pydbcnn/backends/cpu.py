@@ -84,8 +84,17 @@ class CpuBackend:
         tile_rows = max(1, _BAND_PIXELS // (n * width * tile_height))
         for first in range(0, height, tile_rows * tile_height):
             last = min(height, first + tile_rows * tile_height)
-            _cpu.forward(weights, images, out, data_range, first, last, tile_height,
-                         tile_width, n_threads)
+            _cpu.forward(
+                weights,
+                images,
+                out,
+                data_range,
+                first,
+                last,
+                tile_height,
+                tile_width,
+                n_threads,
+            )
             if on_pixels is not None:
                 on_pixels(n * (last - first) * width)
         return out
@@ -142,9 +151,7 @@ def _even_part(total, most):
 
 
 def _tile_size(network, height, width):
-    kept = sum(
-        layer.n_inputs * layer.kernel_size * 4 for layer in network.layers[1:]
-    )
+    kept = sum(layer.n_inputs * layer.kernel_size * 4 for layer in network.layers[1:])
     widest = max(16, min(_TILE_WIDTH, _TILE_BYTES // kept - 2 * network.radius))
     return _even_part(height, _TILE_HEIGHT), _even_part(width, widest)
 

@@ -103,7 +103,7 @@ class ReferenceBackend:
 
 
 def correlate(maps, weights):
-    """"Valid" correlation of (n, h, w, inputs) maps with HWIO weights."""
+    """ "Valid" correlation of (n, h, w, inputs) maps with HWIO weights."""
     kernel = weights.shape[0]
     n, height, width, n_inputs = maps.shape
     height, width = height - kernel + 1, width - kernel + 1
@@ -135,7 +135,9 @@ def correlate_with_delta(maps, delta):
 
 def crop(images, margin):
     """The images without `margin` pixels on every side."""
-    return images[:, margin : images.shape[1] - margin, margin : images.shape[2] - margin]
+    return images[
+        :, margin : images.shape[1] - margin, margin : images.shape[2] - margin
+    ]
 
 
 def mirror(positions, size):

@@ -60,33 +60,15 @@ INLINE void add_products(const int taps, const int vectors, const gradient_task 
         }
 }
 
-#define CASE(count)                                                                    \
-    case count:                                                                        \
-        add_products(count <= TAPS ? count : TAPS, vectors, task, input + k, filter,   \
-                     gradient + (size_t)k * task->filters);                            \
-        break;
-
 INLINE void add_taps(const int vectors, const gradient_task *task, const float *input,
                      int depth, int filter, float *gradient)
 {
     const int part = even_part(depth, TAPS);
     for (int k = 0; k < depth; k += part)
-        switch (smaller(part, depth - k)) {
-            CASE(1)
-            CASE(2)
-            CASE(3)
-            CASE(4)
-            CASE(5)
-            CASE(6)
-            CASE(7)
-            CASE(8)
-            CASE(9)
-            CASE(10)
-            CASE(11)
-            CASE(12)
-        }
+        WITH_BLOCK(smaller(part, depth - k), TAPS,
+                   add_products(block, vectors, task, input + k, filter,
+                                gradient + (size_t)k * task->filters))
 }
-#undef CASE
 
 /* gradient[row][column, input][filter] += sum over pixels of input x delta */
 static void add_weight_gradient(const gradient_task *task, int kernel, float *gradient)

@@ -68,33 +68,14 @@ INLINE void convolve_block(const int pixels, const int vectors, const int step,
         }
 }
 
-#define CASE(count)                                                                    \
-    case count:                                                                        \
-        convolve_block(count <= PIXELS ? count : PIXELS, vectors, step, task, weights, \
-                       x, filter);                                                     \
-        break;
-
 INLINE void convolve_blocks(const int vectors, const int step, const row_task *task,
                             const float *weights, int filter)
 {
     const int part = even_part(task->width, PIXELS);
     for (int x = 0; x < task->width; x += part)
-        switch (smaller(part, task->width - x)) {
-            CASE(1)
-            CASE(2)
-            CASE(3)
-            CASE(4)
-            CASE(5)
-            CASE(6)
-            CASE(7)
-            CASE(8)
-            CASE(9)
-            CASE(10)
-            CASE(11)
-            CASE(12)
-        }
+        WITH_BLOCK(smaller(part, task->width - x), PIXELS,
+                   convolve_block(block, vectors, step, task, weights, x, filter))
 }
-#undef CASE
 
 INLINE void convolve_row_step(const int step, const row_task *task)
 {
@@ -176,28 +157,13 @@ INLINE void dot_block(const int pixels, const int channels, const dot_task *task
                 sum_lanes(sum[p][c]) + task->bias[channel + c];
 }
 
-#define CASE(count)                                                                    \
-    case count:                                                                        \
-        dot_block(count <= DOT_PIXELS ? count : DOT_PIXELS, channels, task, x,         \
-                  channel);                                                            \
-        break;
-
 INLINE void dot_blocks(const int channels, const dot_task *task, int channel)
 {
     const int part = even_part(task->width, DOT_PIXELS);
     for (int x = 0; x < task->width; x += part)
-        switch (smaller(part, task->width - x)) {
-            CASE(1)
-            CASE(2)
-            CASE(3)
-            CASE(4)
-            CASE(5)
-            CASE(6)
-            CASE(7)
-            CASE(8)
-        }
+        WITH_BLOCK(smaller(part, task->width - x), DOT_PIXELS,
+                   dot_block(block, channels, task, x, channel))
 }
-#undef CASE
 
 static void dot_row(const dot_task *task)
 {

@@ -101,4 +101,28 @@ INLINE int even_part(int total, int most)
     return (total + parts - 1) / parts;
 }
 
+/* Makes `call` with `block` as a constant of the value of `size`, which is at most
+ * `most`: only with constant sizes do the sums of a block stay in registers. */
+#define BLOCK_CASE(size, most, call)                                                   \
+    case size: {                                                                       \
+        enum { block = (size) <= (most) ? (size) : (most) };                           \
+        call;                                                                          \
+        break;                                                                         \
+    }
+#define WITH_BLOCK(size, most, call)                                                   \
+    switch (size) {                                                                    \
+        BLOCK_CASE(1, most, call)                                                      \
+        BLOCK_CASE(2, most, call)                                                      \
+        BLOCK_CASE(3, most, call)                                                      \
+        BLOCK_CASE(4, most, call)                                                      \
+        BLOCK_CASE(5, most, call)                                                      \
+        BLOCK_CASE(6, most, call)                                                      \
+        BLOCK_CASE(7, most, call)                                                      \
+        BLOCK_CASE(8, most, call)                                                      \
+        BLOCK_CASE(9, most, call)                                                      \
+        BLOCK_CASE(10, most, call)                                                     \
+        BLOCK_CASE(11, most, call)                                                     \
+        BLOCK_CASE(12, most, call)                                                     \
+    }
+
 #endif

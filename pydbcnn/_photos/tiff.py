@@ -7,10 +7,10 @@ import zlib
 
 import numpy as np
 
-from . import _photo_exif as exif
-from ._photo_errors import Refusal, refuse_colours, refuse_frames
-from ._photo_errors import refuse_too_many_pixels as refuse_size
-from ._photo_samples import decode_with_opencv, joined_samples, samples_of, split_alpha
+from . import exif
+from .errors import Refusal, refuse_colours, refuse_frames
+from .errors import refuse_too_many_pixels as refuse_size
+from .samples import decode_with_opencv, joined_samples, samples_of, split_alpha
 
 # An application that logs sees what tifffile says; nobody else shall.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())

@@ -7,7 +7,7 @@ of tags that they do not know.
 import io
 import struct
 
-from ._photo_errors import MAX_METADATA
+from .errors import MAX_METADATA
 
 HEADERS = {"<": b"II*\0\x08\0\0\0", ">": b"MM\0*\0\0\0\x08"}
 LONG = 4

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from ._files import whole_file
-from ._photo import Photo
-from ._photo_errors import PhotoError, Refusal, access_error, photo_error
-from ._photo_finding import find_photos
-from ._photo_formats import FORMATS, decode
-from ._photo_limits import FORMAT_OF_SUFFIX, check_writable_format
+from .._files import whole_file
+from .errors import PhotoError, Refusal, access_error, photo_error
+from .finding import find_photos
+from .formats import FORMATS, decode
+from .limits import FORMAT_OF_SUFFIX, check_writable_format
+from .photo import Photo
 
 __all__ = [
     "FORMAT_OF_SUFFIX",

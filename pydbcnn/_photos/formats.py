@@ -10,16 +10,16 @@ import threading
 import warnings
 from contextlib import contextmanager
 
-from . import _photo_jpeg, _photo_png, _photo_tiff, _photo_webp
-from ._photo import Photo
-from ._photo_errors import Refusal
-from ._photo_limits import SUPPORTED
+from . import jpeg, png, tiff, webp
+from .errors import Refusal
+from .limits import SUPPORTED
+from .photo import Photo
 
 FORMATS = {
-    "JPEG": _photo_jpeg,
-    "PNG": _photo_png,
-    "TIFF": _photo_tiff,
-    "WEBP": _photo_webp,
+    "JPEG": jpeg,
+    "PNG": png,
+    "TIFF": tiff,
+    "WEBP": webp,
 }
 _DECODING = threading.Lock()
 
@@ -49,7 +49,7 @@ def _recognise(start):
     """Return the format of a file that begins with these bytes."""
     if start.startswith(b"\xff\xd8\xff"):
         return "JPEG"
-    if start.startswith(_photo_png.SIGNATURE):
+    if start.startswith(png.SIGNATURE):
         return "PNG"
     if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "TIFF"

@@ -2,9 +2,9 @@
 
 import struct
 
-from ._photo_errors import refuse_too_many_pixels
-from ._photo_limits import MAX_JPEG_SEGMENT
-from ._photo_samples import fields_of
+from .errors import refuse_too_many_pixels
+from .limits import MAX_JPEG_SEGMENT
+from .samples import fields_of
 
 _PHOTOSHOP = b"Photoshop 3.0\0"
 # The ways in which Android, ISO 21496-1 and Apple announce a map of HDR brightness.

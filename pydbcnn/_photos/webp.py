@@ -3,8 +3,8 @@
 import io
 import struct
 
-from ._photo_errors import refuse_frames, refuse_too_many_pixels
-from ._photo_samples import fields_of, joined_samples
+from .errors import refuse_frames, refuse_too_many_pixels
+from .samples import fields_of, joined_samples
 
 
 def read(stream):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._gaussian import import_cv2
-from ._photo_errors import refuse_colours
+from .._gaussian import import_cv2
+from .errors import refuse_colours
 
 
 def fields_of(image):

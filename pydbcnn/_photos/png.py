@@ -11,8 +11,8 @@ import zlib
 
 import numpy as np
 
-from ._photo_errors import MAX_METADATA, refuse_frames, refuse_too_many_pixels
-from ._photo_samples import decode_with_opencv, joined_samples, split_alpha
+from .errors import MAX_METADATA, refuse_frames, refuse_too_many_pixels
+from .samples import decode_with_opencv, joined_samples, split_alpha
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP = b"XML:com.adobe.xmp\0"

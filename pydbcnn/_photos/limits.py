@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ._photo_errors import photo_error
-from ._photo_exif import directory_of_exif
+from .errors import photo_error
+from .exif import directory_of_exif
 
 FORMAT_OF_SUFFIX = {
     ".jpg": "JPEG",

@@ -4,8 +4,8 @@ import glob
 import os
 from pathlib import Path
 
-from ._photo_errors import PhotoError, access_error, photo_error
-from ._photo_limits import FORMAT_OF_SUFFIX, SUPPORTED
+from .errors import PhotoError, access_error, photo_error
+from .limits import FORMAT_OF_SUFFIX, SUPPORTED
 
 
 def find_photos(arguments, *, recursive=False):
