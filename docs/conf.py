@@ -36,7 +36,9 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "changelog": []}
+SINGLE_PAGES = ["index", "user_guide", "command_line", "engine", "changelog"]
+html_sidebars = {page: [] for page in SINGLE_PAGES}
+toc_object_entries_show_parents = "hide"
 
 autosummary_generate = True
 autodoc_typehints = "none"

@@ -6,11 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
-
-from pydbcnn._photos import Photo, formats, read_photo, write_photo
-
-from .photo_samples import (
+from photo_samples import (
     HEIGHT,
     KINDS,
     SRGB,
@@ -22,6 +18,9 @@ from .photo_samples import (
     photo_of,
     samples,
 )
+from PIL import Image, ImageFile
+
+from pydbcnn._photos import Photo, formats, read_photo, write_photo
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
+from photo_samples import deny
 
 from pydbcnn._photos import PhotoError, find_photos
-
-from .photo_samples import deny
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from photo_samples import XMP, encoded, refusal_of, samples
 from PIL import Image, ImageFile
 
 from pydbcnn._photos import Photo, read_photo, write_photo
-
-from .photo_samples import XMP, encoded, refusal_of, samples
 
 
 @pytest.mark.parametrize("kind", ["grey", "colour"])

@@ -5,11 +5,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
-
-from pydbcnn._photos import Photo, PhotoError, exif, read_photo, write_photo
-
-from .photo_samples import (
+from photo_samples import (
     SRGB,
     XMP,
     assert_same_exif,
@@ -19,6 +15,9 @@ from .photo_samples import (
     samples,
     write_with_tifffile,
 )
+from PIL import Image
+
+from pydbcnn._photos import Photo, PhotoError, exif, read_photo, write_photo
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

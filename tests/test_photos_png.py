@@ -6,11 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
-
-from pydbcnn._photos import Photo, png, read_photo, write_photo
-
-from .photo_samples import (
+from photo_samples import (
     CHANNELS,
     HEIGHT,
     KINDS,
@@ -25,6 +21,9 @@ from .photo_samples import (
     refusal_of,
     samples,
 )
+from PIL import Image
+
+from pydbcnn._photos import Photo, png, read_photo, write_photo
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,6 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from photo_samples import (
+    HEIGHT,
+    WIDTH,
+    deny,
+    encoded,
+    photo_of,
+    refusal_of,
+    samples,
+)
 from PIL import Image, ImageFile
 
 from pydbcnn._photos import (
@@ -13,16 +22,6 @@ from pydbcnn._photos import (
     errors,
     read_photo,
     write_photo,
-)
-
-from .photo_samples import (
-    HEIGHT,
-    WIDTH,
-    deny,
-    encoded,
-    photo_of,
-    refusal_of,
-    samples,
 )
 
 

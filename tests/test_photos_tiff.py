@@ -4,11 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
-
-from pydbcnn._photos import Photo, read_photo, write_photo
-
-from .photo_samples import (
+from photo_samples import (
     CHANNELS,
     HEIGHT,
     KINDS,
@@ -19,6 +15,9 @@ from .photo_samples import (
     samples,
     write_with_tifffile,
 )
+from PIL import Image
+
+from pydbcnn._photos import Photo, read_photo, write_photo
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from photo_samples import exif_block, joined, photo_of, samples
 from PIL import Image
 
 from pydbcnn._photos import read_photo, write_photo
-
-from .photo_samples import exif_block, joined, photo_of, samples
 
 
 @pytest.mark.parametrize("lossless", [False, True])

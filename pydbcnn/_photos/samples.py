@@ -26,12 +26,14 @@ def samples_of(image):
 def decode_with_opencv(data):
     """Return the samples of an encoded picture as RGB or RGBA of its own depth."""
     cv2 = import_cv2()
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # OpenCV 5 moved the two functions.
+    log = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    level = log.getLogLevel()
+    log.setLogLevel(0)
     try:
         samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        log.setLogLevel(level)
     if samples is None:
         raise ValueError("OpenCV cannot decode it")
     if samples.ndim == 2:
