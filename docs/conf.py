@@ -1,7 +1,6 @@
 """How Sphinx builds these pages. The build needs no network."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pydbcnn
@@ -20,7 +19,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "gallery_header.rst", "generated/*.inc"]
+exclude_patterns = ["_build", "generated/*.inc"]
 templates_path = ["_templates"]
 # In docstrings, single backticks stand for names, as in scikit-learn's.
 default_role = "py:obj"
@@ -47,21 +46,11 @@ numpydoc_show_class_members = False
 numpydoc_validation_checks = set()
 
 
-def stage_gallery():
-    """Copy the examples to where their introduction can lie beside them."""
-    staged = DOCS / "_build" / "gallery"
-    shutil.rmtree(staged, ignore_errors=True)
-    staged.mkdir(parents=True)
-    shutil.copy(DOCS / "gallery_header.rst", staged / "GALLERY_HEADER.rst")
-    for example in sorted((ROOT / "examples").glob("plot_*.py")):
-        shutil.copy(example, staged)
-    return staged
-
-
 sphinx_gallery_conf = {
-    "examples_dirs": str(stage_gallery()),
+    "examples_dirs": str(ROOT / "examples"),
     "gallery_dirs": "auto_examples",
     "filename_pattern": "plot_",
+    "ignore_pattern": r"demo\.py",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,

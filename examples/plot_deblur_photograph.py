@@ -28,11 +28,7 @@ restored = DBCNNDeblurrer.from_pretrained("mild").predict(blurred)
 # pixels can be seen.
 
 part = np.s_[90:250, 200:400]
-panels = {
-    "sharp": sharp,
-    "blurred": blurred,
-    "restored": restored,
-}
+panels = {"sharp": sharp, "blurred": blurred, "restored": restored}
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.7), layout="constrained")
 for axis, (name, images) in zip(axes, panels.items(), strict=True):

@@ -34,8 +34,8 @@ print(train.shape, test.shape)
 
 # %%
 # A short training is enough to see an effect. With a cosine schedule, the learning rate
-# falls until the last of ``max_iter`` epochs. With ``shuffle=False``, all epochs visit the
-# same patches, so that their losses can be compared.
+# falls until the last of ``max_iter`` epochs. With ``shuffle=False``, all epochs visit
+# the same patches, so that their losses can be compared.
 
 pipeline = make_pipeline(
     GaussianBlurTransformer(sigma=1.6),
@@ -72,7 +72,7 @@ print(f"restored {pipeline.score(test, test):.2f} dB")
 # %%
 # One of them:
 
-shown = 2
+shown = 3
 panels = {"sharp": test, "blurred": blurred, "restored": restored}
 figure, axes = plt.subplots(1, 3, figsize=(12, 4.3), layout="constrained")
 for axis, (name, images) in zip(axes, panels.items(), strict=True):

@@ -50,7 +50,7 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
     ----------
     n_features_in_ : int
         Pixels of a row; only after fit on rows of pixels.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only after fit on rows with names that are all strings.
 
     See Also
@@ -68,7 +68,8 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
     >>> from pydbcnn import GaussianBlurTransformer
     >>> point = np.zeros((1, 9, 9))
     >>> point[0, 4, 4] = 1
-    >>> GaussianBlurTransformer(sigma=1.0).transform(point)[0, 4, 4].round(4)
+    >>> blurred = GaussianBlurTransformer(sigma=1.0).transform(point)
+    >>> round(float(blurred[0, 4, 4]), 4)
     0.1592
     """
 
@@ -115,6 +116,7 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
         Returns
         -------
         self : GaussianBlurTransformer
+            The transformer.
         """
         self._check_parameters()
         self._check_X(X, reset=True)

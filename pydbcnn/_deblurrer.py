@@ -117,7 +117,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         Pixels on every side that the estimate of a pixel depends on.
     n_features_in_ : int
         Pixels of a row; only when fitted on rows of pixels.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only when fitted on rows with names that are all
         strings.
 
@@ -264,8 +264,10 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X, y
-            As in `fit`.
+        X : array of shape (n, height, width[, channels]), list of arrays, or rows
+            Blurred images, as in `fit`.
+        y : like X
+            Sharp images, as in `fit`.
 
         Returns
         -------
@@ -370,7 +372,9 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         coefs : list of 3 array of shape (kernel, kernel, inputs, filters)
+            Weights of the layers.
         intercepts : list of 3 array of shape (filters,)
+            Biases of the layers.
         **params
             Other parameters of the estimator; `n_filters` and `kernel_sizes` follow
             from the weights.
@@ -393,7 +397,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         >>> deblurrer = DBCNNDeblurrer.from_weights(
         ...     [np.zeros(s) for s in shapes], [np.zeros(s[-1]) for s in shapes]
         ... )
-        >>> deblurrer.predict(np.full((1, 4, 4), 0.5)).max()
+        >>> float(deblurrer.predict(np.full((1, 4, 4), 0.5)).max())
         0.5
         """
         from .persistence import network_of_weights
@@ -410,13 +414,18 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         return estimator
 
     def save(self, path, *, overwrite=False):
-        """Write the fitted model to a safetensors file; see `persistence.save_model`.
+        """Write the fitted model to a safetensors file.
 
         Parameters
         ----------
         path : path-like
+            Its folder must exist. The file appears whole or not at all.
         overwrite : bool, default=False
             Whether a file that is already there may be replaced.
+
+        See Also
+        --------
+        pydbcnn.persistence.save_model : What the file holds, and what is refused.
         """
         from .persistence import save_model
 
@@ -429,6 +438,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         path : path-like
+            A file that `save` has written.
 
         Returns
         -------
@@ -438,18 +448,32 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            When the file is no such model.
+            When the file is no such model, or a damaged one.
         """
-        from .persistence import load_model
+        from .persistence import read_model
 
-        return load_model(path, cls)
+        network, params, settings = read_model(path)
+        unknown = sorted(set(settings) - set(cls._get_param_names()))
+        if unknown:
+            raise ValueError(
+                f"{path} holds parameters that this version does not know: "
+                f"{', '.join(unknown)}. Install a newer pydbcnn to load it."
+            )
+        del settings["n_filters"], settings["kernel_sizes"]  # the weights tell them
+        return cls.from_weights(*network.views(params), **settings)
 
     def to_onnx(self, path, *, overwrite=False):
-        """Write the network as an ONNX model; see `persistence.export_onnx`.
+        """Write the network as an ONNX model, for other runtimes.
+
+        The model takes ``blurred`` and gives ``restored``: float32 of shape (n, height,
+        width, channels) with values that are divided by the data range, so that white
+        is 1. Images must be larger than `radius_` on both sides: ONNX mirrors at the
+        border only once. Needs the package onnx.
 
         Parameters
         ----------
         path : path-like
+            The file appears whole or not at all.
         overwrite : bool, default=False
             Whether a file that is already there may be replaced.
         """

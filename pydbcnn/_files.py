@@ -11,7 +11,7 @@ def refuse_existing(path, *, overwrite):
     if not overwrite and os.path.lexists(path):
         raise FileExistsError(
             f"{os.fspath(path)} exists already and is not replaced: choose another "
-            "name, or ask for it to be overwritten."
+            "name, or pass overwrite=True (--overwrite on the command line)."
         )
 
 

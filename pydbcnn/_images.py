@@ -179,7 +179,7 @@ def check_n_channels(images, n_channels, name="X"):
             f"{shape[:3]} with channels, pass {name}[np.newaxis]."
         )
     elif n_channels == 3 and images.n_channels == 1:
-        message += " For greyscale images, repeat them: np.repeat(image, 3, axis=-1)."
+        message += " Repeat greyscale images: np.stack([image] * 3, axis=-1)."
     elif n_channels == 3 and images.n_channels == 4:
         message += " Leave the alpha channel out: images[..., :3]."
     raise ValueError(message)

@@ -3,9 +3,17 @@
 from tqdm.auto import tqdm
 
 
+class _DelayedBar(tqdm):
+    def display(self, *args, **kwargs):
+        # tqdm.write redraws every bar, even one whose delay has not passed.
+        if self._time() - self.start_t >= self.delay:
+            return super().display(*args, **kwargs)
+        return None
+
+
 def progress_bar(iterable=None, *, disable=False, **kwargs):
     """A tqdm bar on standard error that appears once a second has passed."""
-    return tqdm(
+    return _DelayedBar(
         iterable, disable=disable, delay=1.0, dynamic_ncols=True, leave=True, **kwargs
     )
 

@@ -100,7 +100,7 @@ def make_deblur_dataset(
     ...     summary = make_deblur_dataset(sharp, f"{folder}/pairs", sigma=(0.5, 3.0))
     ...     dataset = load_deblur_dataset(f"{folder}/pairs")
     >>> summary.n_made, dataset.X[0].shape, [round(s, 2) for s in dataset.sigma]
-    (2, (32, 48, 3), [1.77, 1.58])
+    (2, (32, 48, 3), [1.85, 2.08])
     """
     sharp_dir, out_dir = Path(sharp_dir), Path(out_dir)
     _check_parameters(sigma, kernel_size, seed)
@@ -250,6 +250,7 @@ def load_deblur_dataset(folder, *, channels=None, quiet=True):
     Parameters
     ----------
     folder : path-like
+        What `make_deblur_dataset` has made.
     channels : {1, 3} or None, default=None
         Number of channels to bring the images to: 3 repeats greyscale images, 1 takes
         the luminance (BT.601). None leaves them as they are, and all must agree.

@@ -9,7 +9,7 @@ import numpy as np
 from ._files import whole_file
 from ._network import MAX_CHANNELS, MAX_KERNEL_SIZE, Network
 
-__all__ = ["load_model", "read_model", "save_model"]
+__all__ = ["read_model", "save_model"]
 
 FORMAT = "pydbcnn-model"
 FORMAT_VERSION = 1
@@ -46,12 +46,12 @@ def save_model(estimator, path, *, overwrite=False, notes=None):
     --------
     >>> import tempfile, pathlib
     >>> from pydbcnn import DBCNNDeblurrer
-    >>> from pydbcnn.persistence import load_model, save_model
+    >>> from pydbcnn.persistence import save_model
     >>> deblurrer = DBCNNDeblurrer.from_pretrained("mild")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "mine.safetensors")
-    ...     save_model(deblurrer, path)
-    ...     load_model(path).radius_
+    ...     save_model(deblurrer, path, notes={"author": "me"})
+    ...     DBCNNDeblurrer.load(path).radius_
     6
     """
     from safetensors.numpy import save
@@ -81,52 +81,20 @@ def save_model(estimator, path, *, overwrite=False, notes=None):
         temporary.write_bytes(content)
 
 
-def load_model(path, cls=None):
-    """Read a model that `save_model` has written.
-
-    Parameters
-    ----------
-    path : path-like
-    cls : type, optional
-        The estimator class to make; `DBCNNDeblurrer` unless told.
-
-    Returns
-    -------
-    estimator : DBCNNDeblurrer
-        Fitted.
-
-    Raises
-    ------
-    ValueError
-        When the file is no such model, or a damaged one.
-    """
-    if cls is None:
-        from ._deblurrer import DBCNNDeblurrer as cls
-    network, params, settings = read_model(path)
-    weights, biases = network.views(params)
-    known = cls._get_param_names()
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise ValueError(
-            f"{path} holds parameters that this version does not know: "
-            f"{', '.join(unknown)}. Install a newer pydbcnn to load it."
-        )
-    del settings["n_filters"], settings["kernel_sizes"]
-    return cls.from_weights(weights, biases, **settings)
-
-
 def read_model(path):
     """Read network, weights and settings, without making an estimator.
 
     Parameters
     ----------
     path : path-like
+        A file that `save_model` has written.
 
     Returns
     -------
     network : Network
+        The layers and their shapes.
     params : ndarray of shape (n_params,)
-        In the precision of the file.
+        Weights and biases in one vector, in the precision of the file.
     settings : dict
         Parameters of the estimator.
 
@@ -134,6 +102,14 @@ def read_model(path):
     ------
     ValueError
         When the file is no model, or a damaged one.
+
+    Examples
+    --------
+    >>> from pydbcnn.persistence import read_model
+    >>> from pydbcnn.pretrained import model_path
+    >>> network, params, settings = read_model(model_path("mild"))
+    >>> params.shape == (network.n_params,)
+    True
     """
     tensors, metadata = read_tensors(path, FORMAT, FORMAT_VERSION)
     try:

@@ -16,6 +16,7 @@ def available_models():
     Returns
     -------
     names : list of str
+        Sorted.
 
     Examples
     --------
@@ -37,11 +38,18 @@ def model_path(name):
     Returns
     -------
     path : pathlib.Path
+        A safetensors file.
 
     Raises
     ------
     ValueError
         When there is no such model; the message lists them.
+
+    Examples
+    --------
+    >>> from pydbcnn.pretrained import model_path
+    >>> model_path("mild").name
+    'mild.safetensors'
     """
     if name not in available_models():
         raise ValueError(
@@ -63,5 +71,17 @@ def model_card(name):
     Returns
     -------
     card : str
+        Markdown.
+
+    Raises
+    ------
+    ValueError
+        When there is no such model; the message lists them.
+
+    Examples
+    --------
+    >>> from pydbcnn.pretrained import model_card
+    >>> len(model_card("mild")) > 0
+    True
     """
     return model_path(name).with_suffix(".md").read_text(encoding="utf-8")

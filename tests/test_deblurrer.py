@@ -515,7 +515,7 @@ BAD_X = {
         np.zeros((8, 8, 3)),
         r"has 1 channel.*works on 3.*X\[np\.newaxis\]",
     ),
-    "grey": (np.zeros((1, 8, 8, 1)), r"has 1 channel.*np\.repeat"),
+    "grey": (np.zeros((1, 8, 8, 1)), r"has 1 channel.*np\.stack"),
     "alpha": (np.zeros((1, 8, 8, 4)), r"has 4 channel.*\[\.\.\., :3\]"),
     "one dimension": (np.zeros(8), "X has 1 dimensions"),
 }

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save, save_file
 
 from pydbcnn import DBCNNDeblurrer
-from pydbcnn.persistence import load_model, save_model
+from pydbcnn.persistence import save_model
 from pydbcnn.pretrained import available_models, model_card, model_path
 
 
@@ -41,7 +41,7 @@ def test_subclasses_load_as_themselves(fitted, tmp_path):
 
     fitted.save(tmp_path / "model.safetensors")
     assert type(Mine.load(tmp_path / "model.safetensors")) is Mine
-    assert type(load_model(tmp_path / "model.safetensors")) is DBCNNDeblurrer
+    assert type(DBCNNDeblurrer.load(tmp_path / "model.safetensors")) is DBCNNDeblurrer
 
 
 def test_a_loaded_model_learns_further(fitted, sharp, blurred, tmp_path):
@@ -59,7 +59,7 @@ def test_nothing_is_overwritten_unasked(fitted, tmp_path):
         fitted.save(path)
     assert path.read_text() == "precious"
     fitted.save(path, overwrite=True)
-    assert load_model(path).radius_ == 3
+    assert DBCNNDeblurrer.load(path).radius_ == 3
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
 
 
@@ -166,9 +166,9 @@ def test_hostile_files_are_refused(fitted, tmp_path, name):
 
 def test_files_that_are_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file"):
-        load_model(tmp_path / "none.safetensors")
+        DBCNNDeblurrer.load(tmp_path / "none.safetensors")
     with pytest.raises(FileNotFoundError, match="no file"):
-        load_model(tmp_path)
+        DBCNNDeblurrer.load(tmp_path)
 
 
 def test_tensors_of_other_layers_are_refused(fitted, tmp_path):
@@ -182,7 +182,7 @@ def test_tensors_of_other_layers_are_refused(fitted, tmp_path):
         {"format": "pydbcnn-model", "format_version": "1", "params": "{}"},
     )
     with pytest.raises(ValueError, match="damaged pydbcnn model"):
-        load_model(path)
+        DBCNNDeblurrer.load(path)
 
 
 def test_models_that_ship():

@@ -77,8 +77,7 @@ def plan(options):
     photos, problems = find_photos(options.photos, recursive=options.recursive)
     for problem in problems:
         complain(problem)
-    if options.output is None:
-        photos = _without_results(photos, options.photos)
+    photos = _without_results(photos, options.photos)
     jobs = _with_results(photos, options)
     problems += _conflicts(jobs)
     taken = Counter(result for _, result in jobs)

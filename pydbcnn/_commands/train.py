@@ -131,6 +131,8 @@ def run(options):
     except KeyboardInterrupt:
         complain("interrupted: the same command goes on after the last whole epoch")
         raise
+    # Who goes on with the model decides anew about these; partial_fit wants the first.
+    estimator.set_params(early_stopping=False, verbose=False)
     save_model(
         estimator,
         options.output,
