@@ -6,7 +6,7 @@ from tqdm.auto import tqdm
 class _DelayedBar(tqdm):
     def display(self, *args, **kwargs):
         # tqdm.write redraws every bar, even one whose delay has not passed.
-        if self._time() - self.start_t >= self.delay:
+        if self._time() - getattr(self, "start_t", 0) >= self.delay:
             return super().display(*args, **kwargs)
         return None
 
