@@ -82,14 +82,17 @@ def _figures(sharp, before, after):
     }
 
 
+def _in_words(protocol):
+    what = {"luminance": "the luminance", "all": "all channels"}[protocol["channels"]]
+    return f"PSNR and SSIM of {what}, {protocol['border']} pixels of border left out"
+
+
 def table(result):
     """The figures as text: a row an image, and the mean."""
     rows = [*result["images"], {"file": "mean", "sigma": None} | result["mean"]]
     width = max(len(row["file"]) for row in rows)
-    protocol = result["protocol"]
     lines = [
-        f"model {result['model']}; {protocol['channels']} channels, "
-        f"{protocol['border']} pixels of border left out",
+        f"model {result['model']}; {_in_words(result['protocol'])}",
         f"{'image':<{width}}  sigma  PSNR before  after   gain  SSIM before   after",
     ]
     for row in rows:
@@ -110,7 +113,7 @@ body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem; color: #222 }
 table { border-collapse: collapse } td, th { padding: .2rem .8rem; text-align: right }
 td:first-child, th:first-child { text-align: left }
 tr:nth-child(even) { background: #f4f4f4 } tr.mean { font-weight: bold }
-.pictures { display: flex; gap: 8px; flex-wrap: wrap; margin-bottom: 2rem }
+.pictures { display: flex; gap: 8px; margin-bottom: 2rem }
 figure { margin: 0 } figcaption { color: #555 }
 img { display: block; image-rendering: pixelated }
 .worse { color: #b00020 }
@@ -130,7 +133,6 @@ def report_as_html(result, dataset, restorer):
     order = np.argsort(gains)
     if len(order) > _MAX_PICTURES:
         order = order[np.linspace(0, len(order) - 1, _MAX_PICTURES).astype(int)]
-    protocol = result["protocol"]
     title = f"pydbcnn evaluate: {html.escape(result['model'])}"
     pictures = "".join(
         _picture_row(rows[i], dataset.X[i], dataset.y[i], restorer) for i in order
@@ -139,8 +141,7 @@ def report_as_html(result, dataset, restorer):
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>{_STYLE}</style></head><body>
 <h1>{title}</h1>
-<p>{len(rows)} images; PSNR and SSIM of {protocol["channels"]} channels,
-{protocol["border"]} pixels of border left out.</p>
+<p>{len(rows)} images; {_in_words(result["protocol"])}.</p>
 {_html_table(result)}
 <h2>Images, from the smallest gain to the largest</h2>
 <p>{len(order)} of {len(rows)} images; of larger ones the central
