@@ -33,7 +33,7 @@ def compiles(flags):
     return True
 
 
-FLAGS = ["-O3", "-std=gnu11", "-fPIC", "-fno-math-errno", "-fno-trapping-math"]
+FLAGS = ["-O3", "-g0", "-std=gnu11", "-fPIC", "-fno-math-errno", "-fno-trapping-math"]
 # GCC would carry input values from one tap to the next and spill them to the stack.
 if compiles(["-fno-predictive-commoning"]):
     FLAGS.append("-fno-predictive-commoning")
@@ -69,7 +69,7 @@ setup(
             ["pydbcnn/backends/_cpu.pyx"],
             include_dirs=["pydbcnn", numpy.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-            extra_compile_args=OPENMP,
+            extra_compile_args=["-g0", *OPENMP],
             extra_link_args=OPENMP,
         )
     ),
