@@ -14,7 +14,7 @@ from setuptools.errors import CompileError
 
 NATIVE = Path("pydbcnn/native")
 INSTRUCTION_SETS = {"baseline": []}
-if platform.machine().lower() in {"x86_64", "amd64", "i686"}:
+if platform.machine().lower() in {"x86_64", "amd64"}:
     INSTRUCTION_SETS |= {"avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f"]}
 MACROS = [("PYDBCNN_X86", None)] if len(INSTRUCTION_SETS) > 1 else []
 

@@ -55,10 +55,11 @@ static void read_pixels(const image_batch *batch, ptrdiff_t image, int top, int 
 }
 #undef READ_ROW
 
+/* Not a number becomes 0: its conversion to an integer would be undefined. */
 static float round_and_clip(float value, float highest)
 {
     value = rintf(value);
-    return value < 0.0f ? 0.0f : value > highest ? highest : value;
+    return !(value > 0.0f) ? 0.0f : value < highest ? value : highest;
 }
 
 #define WRITE_ROW(type, convert)                                                       \
