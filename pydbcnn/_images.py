@@ -90,7 +90,7 @@ def as_images(X, name="X"):
         raise ValueError(
             f"{name} has {X.ndim} dimensions, shape {X.shape}: expected {_LAYOUTS}."
         )
-    check_pixels(X, name)
+    X = check_pixels(X, name)
     batch = X if X.ndim == 4 else X[..., np.newaxis]
     _check_channels(batch.shape[3], X.shape, name)
     return Images([batch], is_list=False, has_channels=X.ndim == 4)
@@ -105,13 +105,13 @@ def _from_list(images, name):
                 f"{label} has shape {image.shape}: in a list, each image is an array "
                 "of shape (height, width) or (height, width, channels)."
             )
-        check_pixels(image, label)
+        images[index] = check_pixels(image, label)
         if image.ndim != images[0].ndim or image.shape[2:] != images[0].shape[2:]:
             raise ValueError(
                 f"{label} has shape {image.shape} but {name}[0] has "
                 f"{images[0].shape}: all images of a list need the same channels."
             )
-        if image.dtype != images[0].dtype:
+        if images[index].dtype != images[0].dtype:
             raise ValueError(
                 f"{label} is {image.dtype} but {name}[0] is {images[0].dtype}: all "
                 "images of a list need one type."
@@ -126,7 +126,11 @@ def _from_list(images, name):
 
 
 def check_pixels(array, name):
-    """Raise unless an array holds finite pixels of a type that has a range."""
+    """Raise unless an array holds finite pixels of a type that has a range.
+
+    Returns the array itself, or a copy when its bytes lie in another order than the
+    processor's, or not where it reads them.
+    """
     if array.dtype.kind == "c":
         raise ValueError(
             f"Complex data not supported: {name} is {array.dtype}. Pass "
@@ -148,12 +152,21 @@ def check_pixels(array, name):
             f"{name} contains NaN or infinity: replace those pixels, for instance with "
             "np.nan_to_num."
         )
+    if array.dtype.isnative and array.flags.aligned:
+        return array
+    return array.astype(array.dtype.newbyteorder("="))
 
 
 def _all_finite(array):
-    if array.ndim > 1 and array.size > _CHUNK:
-        return all(_all_finite(part) for part in array)
-    return bool(np.isfinite(array).all())
+    if array.size <= _CHUNK:
+        return bool(np.isfinite(array).all())
+    if len(array) == 1:
+        return _all_finite(array[0])
+    n_together = max(1, _CHUNK * len(array) // array.size)
+    return all(
+        _all_finite(array[start : start + n_together])
+        for start in range(0, len(array), n_together)
+    )
 
 
 def _check_channels(n_channels, shape, name):

@@ -70,9 +70,9 @@ class Training:
         self.n_iter = 0
         self.no_improvement = 0
         self.stopped = False
-        if not keep_optimizer or self.optimizer is None:
-            optimizer = OPTIMIZERS[schedule.solver]
-            self.optimizer = optimizer(self.network.n_params, self.params.dtype)
+        solver = OPTIMIZERS[schedule.solver]
+        if not (keep_optimizer and isinstance(self.optimizer, solver)):
+            self.optimizer = solver(self.network.n_params, self.params.dtype)
 
     def epoch(self, backend, sampler, on_batch=None):
         """One pass over the batches of a sampler.

@@ -119,6 +119,10 @@ def read_model(path):
         intercepts = [tensors.pop(f"intercepts.{layer}") for layer in range(n_layers)]
         if tensors or not isinstance(settings, dict):
             raise ValueError(f"unexpected content {sorted(tensors)}")
+        if not isinstance(settings.get("residual", True), bool):
+            raise ValueError(
+                f"residual={settings['residual']!r} is neither true nor false"
+            )
         network = network_of_weights(
             coefs, intercepts, residual=settings.get("residual", True)
         )

@@ -339,6 +339,29 @@ def test_read_only_memmapped_and_fortran_arrays(sharp, blurred, tmp_path):
         np.testing.assert_array_equal(deblurrer.predict(X), expected.predict(blurred))
 
 
+def test_foreign_byte_orders_and_unaligned_fields(sharp, blurred, fitted):
+    floats = blurred / 255.0
+    expected = fitted.predict(floats)
+    np.testing.assert_array_equal(fitted.predict(floats.astype(">f8")), expected)
+    record = np.zeros(floats.shape, dtype=[("mark", "u1"), ("value", "f8")])
+    record["value"] = floats
+    np.testing.assert_array_equal(fitted.predict(record["value"]), expected)
+    np.testing.assert_array_equal(
+        fitted.predict([image.astype(">f8") for image in floats])[1], expected[1]
+    )
+    deep = blurred.astype(">u2") * 257
+    np.testing.assert_array_equal(
+        GaussianBlurTransformer().transform(deep),
+        GaussianBlurTransformer().transform(deep.astype("u2")),
+    )
+
+
+def test_partial_fit_takes_up_another_solver(sharp, blurred):
+    deblurrer = quick().partial_fit(blurred, sharp)
+    deblurrer.set_params(solver="sgd").partial_fit(blurred, sharp)
+    assert type(deblurrer._training.optimizer).__name__ == "SGD"
+
+
 def test_pipeline_blurs_then_deblurs(sharp):
     pipeline = make_pipeline(GaussianBlurTransformer(1.6), quick())
     pipeline.fit(sharp, sharp)

@@ -42,12 +42,16 @@ def get_backend(device="auto", precision="float32"):
     ------
     DeviceUnavailableError
         When the device cannot be used here.
+    ValueError
+        When there is no such precision.
     """
     if device not in ("auto", *available_devices()):
         raise DeviceUnavailableError(
             f"device={device!r} cannot be used: this version of pydbcnn computes on "
             f"{', '.join(available_devices())}. Pass device='auto' or 'cpu'."
         )
+    if precision not in ("float32", "float64"):
+        raise ValueError(f"precision={precision!r}: expected 'float32' or 'float64'.")
     if precision == "float64":
         from .reference import ReferenceBackend
 
