@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from ._gaussian import TRUNCATE, gaussian_blur, kernel_size_for
+from ._gaussian import MAX_KERNEL_SIZE, TRUNCATE, gaussian_blur, kernel_size_for
 from ._images import ROW_TYPES, as_images, is_image_list, resolve_data_range
 
 
@@ -164,7 +164,13 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
     def _check_parameters(self):
         _check_range("sigma", self.sigma, "pixels")
         _check_range("noise_std", self.noise_std, "shares of the data range")
-        if self.kernel_size is not None and self.kernel_size % 2 == 0:
+        if self.kernel_size is None:
+            kernel_size_for(np.max(self.sigma), self.truncate)
+        elif self.kernel_size > MAX_KERNEL_SIZE:
+            raise ValueError(
+                f"kernel_size={self.kernel_size}: expected at most {MAX_KERNEL_SIZE}."
+            )
+        elif self.kernel_size % 2 == 0:
             raise ValueError(
                 f"kernel_size={self.kernel_size} is even: a kernel needs a centre, so "
                 f"pass an odd side, such as {self.kernel_size + 1}, or None."
@@ -201,10 +207,11 @@ def _draw(value, random_state):
 
 
 def _check_range(name, value, unit):
-    if isinstance(value, Real):
+    if isinstance(value, Real) and not isinstance(value, bool) and value < np.inf:
         return
     if (
-        len(value) != 2
+        isinstance(value, Real)
+        or len(value) != 2
         or not all(isinstance(end, Real) and 0 <= end < np.inf for end in value)
         or value[0] > value[1]
     ):

@@ -38,12 +38,27 @@ class Checkpoint:
         if not self.path.exists():
             return
         arrays, metadata = read_tensors(self.path, FORMAT, FORMAT_VERSION)
-        if metadata["settings"] != self.settings:
+        try:
+            self._check_settings(metadata["settings"])
+            self._restore(training, arrays, metadata)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise ValueError(
+                f"{self.path} is a damaged checkpoint ({error!r}): remove it to start "
+                "anew."
+            ) from error
+
+    def _check_settings(self, settings):
+        if settings != self.settings:
             raise ValueError(
                 f"{self.path} belongs to a run with other settings or another dataset: "
-                f"{_differences(metadata['settings'], self.settings)}. Remove the file "
+                f"{_differences(settings, self.settings)}. Remove the file "
                 "to start anew, or go back to those settings to continue."
             )
+
+    def _restore(self, training, arrays, metadata):
+        for name in ("params", "best_params"):
+            if arrays.get(name, training.params).shape != training.params.shape:
+                raise TypeError(f"{name} of shape {arrays[name].shape}")
         training.params[:] = arrays["params"]
         training.best_params = arrays.get("best_params")
         training.optimizer.restore(
@@ -53,8 +68,9 @@ class Checkpoint:
                 if name.startswith("optimizer.")
             }
         )
-        for name, value in json.loads(metadata["counters"]).items():
-            setattr(training, name, value)
+        counters = json.loads(metadata["counters"])
+        for name in _COUNTERS:
+            setattr(training, name, counters[name])
         for name in _CURVES:
             setattr(training, name, arrays[name].tolist())
         kind, position, has_gauss, gauss = json.loads(metadata["random_state"])
@@ -90,6 +106,12 @@ class Checkpoint:
         content = save(arrays, metadata)
         with whole_file(self.path, overwrite=True) as temporary:
             temporary.write_bytes(content)
+
+
+def forget(path):
+    """Remove a checkpoint, but no other file."""
+    read_tensors(path, FORMAT, FORMAT_VERSION)
+    path.unlink()
 
 
 def _differences(before, now):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _pairs
 from ._images import resolve_data_range
-from ._network import MAX_KERNEL_SIZE, Network
+from ._network import MAX_FILTERS, MAX_KERNEL_SIZE, Network
 from ._progress import TrainingBar
 from ._sampling import GivenPatches, RandomPatches
 from ._training import Schedule, Training
@@ -577,6 +577,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             radius=radius,
             batch_size=self.batch_size,
             shuffle=self.shuffle,
+            dtype=np.dtype(self.precision),
         )
         if pairs.as_they_are:
             return GivenPatches(pairs.X[0], pairs.y[0], **shared)
@@ -633,6 +634,8 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     def _set_weights(self, network, params):
         self.n_channels_in_ = network.n_channels_in
         self.n_channels_out_ = network.n_channels_out
+        # The weights fix the form; the parameter may change after they were learned.
+        self._residual = network.residual
         weights, biases = network.views(params)
         self.coefs_ = [weight.copy() for weight in weights]
         self.intercepts_ = [bias.copy() for bias in biases]
@@ -643,7 +646,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             self.n_channels_out_,
             tuple(coef.shape[3] for coef in self.coefs_[:-1]),
             tuple(coef.shape[0] for coef in self.coefs_),
-            self.residual,
+            self._residual,
         )
 
     def _params(self):
@@ -657,10 +660,12 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
 
 def _check_n_filters(n_filters):
     values = tuple(n_filters)
-    if len(values) != 2 or not all(_is_int(value) and value >= 1 for value in values):
+    if len(values) != 2 or not all(
+        _is_int(value) and 1 <= value <= MAX_FILTERS for value in values
+    ):
         raise ValueError(
-            f"n_filters={n_filters!r}: expected two positive integers, the filters of "
-            "the first and of the second layer, such as (64, 32)."
+            f"n_filters={n_filters!r}: expected two integers from 1 to {MAX_FILTERS}, "
+            "the filters of the first and of the second layer, such as (64, 32)."
         )
     return tuple(int(value) for value in values)
 

@@ -15,6 +15,15 @@ def refuse_existing(path, *, overwrite):
         )
 
 
+def check_folder(path):
+    """Raise `FileNotFoundError` with the remedy where there is no folder for it."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder {path.parent} of {path.name} does not exist: create it first."
+        )
+
+
 @contextmanager
 def whole_file(path, *, overwrite=False):
     """Write a file beside its place and move it there when it is complete.
@@ -40,10 +49,7 @@ def whole_file(path, *, overwrite=False):
     """
     path = Path(path)
     refuse_existing(path, overwrite=overwrite)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"The folder {path.parent} of {path.name} does not exist: create it first."
-        )
+    check_folder(path)
     handle, name = tempfile.mkstemp(
         prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
     )

@@ -4,11 +4,23 @@ import math
 
 import numpy as np
 
+MAX_KERNEL_SIZE = 4095  # the kernel of a sigma of 511 pixels: nothing mild
 TRUNCATE = 4.0  # sigmas at which the kernel is cut: beyond lies 0.006 % of its weight
 
 
 def kernel_size_for(sigma, truncate=TRUNCATE):
-    """Side of the kernel that reaches `truncate` sigmas on every side."""
+    """Side of the kernel that reaches `truncate` sigmas on every side.
+
+    Raises
+    ------
+    ValueError
+        When the side would be above 4095 pixels.
+    """
+    if not truncate * sigma <= MAX_KERNEL_SIZE // 2:
+        raise ValueError(
+            f"sigma={sigma} with truncate={truncate} needs a kernel of more than "
+            f"{MAX_KERNEL_SIZE} pixels: pass a smaller sigma."
+        )
     return 2 * math.ceil(truncate * sigma) + 1
 
 
@@ -36,7 +48,7 @@ def gaussian_blur(image, sigma, *, kernel_size=None, border_mode="reflect101"):
     cv2 = import_cv2()
     size = kernel_size or kernel_size_for(sigma)
     border = getattr(cv2, f"BORDER_{border_mode.upper()}")
-    # OpenCV reads no stepped or big-endian arrays, and drops an axis of one channel.
+    # OpenCV reads no stepped arrays, and drops an axis of one channel.
     blurred = cv2.GaussianBlur(
         np.ascontiguousarray(image), (size, size), sigma, borderType=border
     )

@@ -14,6 +14,7 @@ _LAYOUTS = (
     "greyscale images of shape (n, height, width), images with channels of shape "
     "(n, height, width, channels), or a list of (height, width[, channels]) arrays"
 )
+_HIGHEST = np.finfo(np.float32).max  # the engine computes in single precision
 _CHUNK = 2**18  # values that are looked at together, so that checks take no memory
 
 
@@ -149,8 +150,8 @@ def check_pixels(array, name):
         )
     if array.dtype.kind == "f" and not _all_finite(array):
         raise ValueError(
-            f"{name} contains NaN or infinity: replace those pixels, for instance with "
-            "np.nan_to_num."
+            f"{name} contains NaN or infinity, or values above {_HIGHEST:.2g}: replace "
+            "those pixels, for instance with np.nan_to_num."
         )
     if array.dtype.isnative and array.flags.aligned:
         return array
@@ -159,7 +160,7 @@ def check_pixels(array, name):
 
 def _all_finite(array):
     if array.size <= _CHUNK:
-        return bool(np.isfinite(array).all())
+        return bool((np.abs(array) <= _HIGHEST).all())
     if len(array) == 1:
         return _all_finite(array[0])
     n_together = max(1, _CHUNK * len(array) // array.size)
@@ -174,6 +175,15 @@ def _check_channels(n_channels, shape, name):
         raise ValueError(
             f"{name} of shape {shape} has {n_channels} channels (its last axis), more "
             f"than {MAX_CHANNELS}: expected {_LAYOUTS}."
+        )
+
+
+def check_same_type(X_type, y_type, names=("X", "y")):
+    """Raise unless two sides of a comparison have one range of pixels."""
+    if X_type != y_type and not X_type.kind == y_type.kind == "f":
+        raise ValueError(
+            f"{names[0]} is {X_type} but {names[1]} is {y_type}: both need one type, "
+            "so that their pixels have one range."
         )
 
 
@@ -221,11 +231,11 @@ def resolve_data_range(data_range, dtype):
     if (
         not isinstance(data_range, numbers.Real)
         or isinstance(data_range, bool)
-        or not 0 < data_range < float("inf")
+        or not 1e-30 < data_range < 1e30
     ):
         raise ValueError(
-            f"data_range={data_range!r}: expected a positive number, the pixel value "
-            "that counts as 1, or None for the range of the type."
+            f"data_range={data_range!r}: expected a positive number, 1e-30 to 1e30, "
+            "the pixel value that counts as 1, or None for the range of the type."
         )
     return float(data_range)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 MAX_KERNEL_SIZE = 15
 MAX_CHANNELS = 16
+MAX_FILTERS = 4096  # far above any sensible network
 
 
 class Layer(NamedTuple):

@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
-from ._images import ROW_TYPES, as_images, check_n_channels, is_image_list
+from ._images import (
+    ROW_TYPES,
+    as_images,
+    check_n_channels,
+    check_same_type,
+    is_image_list,
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def _image_pairs(estimator, X, y, reset):
     else:
         check_n_channels(X, estimator.n_channels_in_, "X")
         check_n_channels(y, estimator.n_channels_out_, "y")
-    _check_same_type(X.dtype, y.dtype)
+    check_same_type(X.dtype, y.dtype)
     _check_same_count(X.n_images, y.n_images)
     if X.is_list != y.is_list:
         X, y = (
@@ -137,7 +143,7 @@ def _row_pairs(estimator, X, y, reset):
     )
     if X.dtype.kind == "f":
         y = y.astype(X.dtype, copy=False)
-    _check_same_type(X.dtype, y.dtype)
+    check_same_type(X.dtype, y.dtype)
     is_vector = y.ndim == 1
     y = y.reshape(len(y), -1)
     if y.shape[1] > X.shape[1]:
@@ -211,14 +217,6 @@ def _check_layout(estimator, *, is_rows, reset):
             f"X holds {names[not is_rows]}, but this model was fitted on "
             f"{names[not was_rows]}. One greyscale image is X[np.newaxis]; rows are a "
             "two-dimensional array."
-        )
-
-
-def _check_same_type(X_type, y_type):
-    if X_type != y_type and not X_type.kind == y_type.kind == "f":
-        raise ValueError(
-            f"X is {X_type} but y is {y_type}: both need one type, so that their "
-            "pixels have one range."
         )
 
 

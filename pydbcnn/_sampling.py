@@ -21,13 +21,18 @@ class RandomPatches:
     radius : int
         Context on every side of a patch of X.
     patch_size, batch_size : int
+    dtype : dtype, default=float32
+        Type of the patches.
     shuffle : bool
         False takes the patches of a regular grid in order, neither flipped nor
         rotated.
     """
 
-    def __init__(self, X, y, *, scale, radius, patch_size, batch_size, shuffle):
-        self.X, self.y, self.scale, self.radius = X, y, scale, radius
+    def __init__(
+        self, X, y, *, scale, radius, patch_size, batch_size, shuffle, dtype=np.float32
+    ):
+        self.X, self.y, self.radius = X, y, radius
+        self.scale = np.dtype(dtype).type(scale)
         self.shuffle = shuffle
         self.size = tuple(
             min(patch_size, max(image.shape[axis] for image in y)) for axis in (0, 1)
@@ -45,7 +50,7 @@ class RandomPatches:
         self.batch_size = batch_size
 
     def batches(self, random_state):
-        """Draw one epoch: yields (patches, targets) in single precision."""
+        """Draw one epoch: yields (patches, targets)."""
         places = self._draw(random_state) if self.shuffle else self._grid
         for start in range(0, len(places), self.batch_size):
             yield self._cut(places[start : start + self.batch_size])
@@ -82,7 +87,7 @@ class RandomPatches:
     def _cut(self, places):
         pairs = [self._cut_pair(*place) for place in places]
         return tuple(
-            np.stack(side).astype(np.float32) / np.float32(self.scale)
+            np.stack(side).astype(self.scale.dtype) / self.scale
             for side in zip(*pairs, strict=True)
         )
 
@@ -107,10 +112,13 @@ class GivenPatches:
         Context on every side of a target; where X has less, it is mirrored.
     batch_size : int
     shuffle : bool
+    dtype : dtype, default=float32
+        Type of the patches.
     """
 
-    def __init__(self, X, y, *, scale, radius, batch_size, shuffle):
-        self.X, self.y, self.scale, self.radius = X, y, scale, radius
+    def __init__(self, X, y, *, scale, radius, batch_size, shuffle, dtype=np.float32):
+        self.X, self.y, self.radius = X, y, radius
+        self.scale = np.dtype(dtype).type(scale)
         self.place = tuple((X.shape[axis] - y.shape[axis]) // 2 for axis in (1, 2))
         self.n_samples = len(X)
         self.batch_size = min(batch_size, self.n_samples)
@@ -118,7 +126,7 @@ class GivenPatches:
         self.shuffle = shuffle
 
     def batches(self, random_state):
-        """Visit all samples once: yields (patches, targets) in single precision."""
+        """Visit all samples once: yields (patches, targets)."""
         order = np.arange(self.n_samples)
         if self.shuffle:
             random_state.shuffle(order)
@@ -126,7 +134,7 @@ class GivenPatches:
             chosen = order[start : start + self.batch_size]
             X = cut(self.X[chosen], self.place, self.y.shape[1:3], self.radius, axis=1)
             yield tuple(
-                side.astype(np.float32) / np.float32(self.scale)
+                side.astype(self.scale.dtype) / self.scale
                 for side in (X, self.y[chosen])
             )
 

@@ -13,6 +13,7 @@ _PACKAGES = (
     "opencv-python-headless",
     "scikit-image",
     "safetensors",
+    "tifffile",
     "tqdm",
     "pillow",
 )

@@ -1,6 +1,7 @@
 """The deblur dataset: sharp photographs, Gaussian blur, stored pairs."""
 
 import json
+import os
 import zlib
 from collections import Counter
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,14 @@ __all__ = ["load_deblur_dataset", "load_sample_images", "make_deblur_dataset"]
 MANIFEST = "manifest.json"
 FORMAT = "pydbcnn-deblur-dataset"
 FORMAT_VERSION = 1
+_ENTRY = {
+    "file": str,
+    "sharp": str,
+    "blurred": str,
+    "sigma": (int, float),
+    "height": int,
+    "width": int,
+}
 
 
 def load_sample_images():
@@ -78,8 +87,9 @@ def make_deblur_dataset(
     Returns
     -------
     summary : Bunch
-        ``n_made``, ``n_kept`` from an earlier call, and ``problems``, a list of
-        messages on photographs that could not be read; the rest is made.
+        ``n_made``, ``n_kept`` from an earlier call; ``problems``, messages on
+        photographs that could not be read, while the rest is made; and ``notes``, what
+        photographs hold that the pairs do not, such as alpha.
 
     Raises
     ------
@@ -104,7 +114,7 @@ def make_deblur_dataset(
     """
     sharp_dir, out_dir = Path(sharp_dir), Path(out_dir)
     _check_parameters(sigma, kernel_size, seed)
-    photos = _photos_of(sharp_dir, recursive)
+    photos, problems = _photos_of(sharp_dir, out_dir, recursive)
     settings = {
         "sigma": list(sigma) if isinstance(sigma, (tuple, list)) else sigma,
         "kernel_size": kernel_size,
@@ -113,7 +123,7 @@ def make_deblur_dataset(
     }
     _begin(out_dir, settings)
     names = _names(settings["files"])
-    summary = Bunch(n_made=0, n_kept=0, problems=[])
+    summary = Bunch(n_made=0, n_kept=0, problems=problems, notes=[])
     entries = []
     for path, file, name in progress_bar(
         list(zip(photos, settings["files"], names, strict=True)),
@@ -138,16 +148,20 @@ def _check_parameters(sigma, kernel_size, seed):
         raise ValueError(f"seed={seed!r}: expected an integer of at least 0.")
 
 
-def _photos_of(sharp_dir, recursive):
+def _photos_of(sharp_dir, out_dir, recursive):
+    """Photographs of a folder but not of the dataset, and what cannot be read."""
     if not sharp_dir.is_dir():
         raise ValueError(f"{sharp_dir} is not a folder: pass a folder of photographs.")
-    photos, _ = find_photos([sharp_dir], recursive=recursive)
+    photos, problems = find_photos([sharp_dir], recursive=recursive)
+    if out_dir != sharp_dir:  # what an earlier call has made is no source
+        photos = [photo for photo in photos if not photo.is_relative_to(out_dir)]
     if not photos:
+        remedy = "" if recursive else ", or recursive=True for its subfolders"
         raise ValueError(
             f"There are no photographs (JPEG, PNG, TIFF or WebP) in {sharp_dir}: pass "
-            "another folder, or recursive=True for its subfolders."
+            f"another folder{remedy}."
         )
-    return photos
+    return photos, [str(problem) for problem in problems]
 
 
 def _begin(out_dir, settings):
@@ -170,10 +184,15 @@ def _names(files):
     """A name for each file, without its suffix where that is clear enough."""
     stems = [PurePosixPath(file).with_suffix("").as_posix() for file in files]
     count = Counter(stem.lower() for stem in stems)
-    return [
-        (stem if count[stem.lower()] == 1 else file.replace(".", "_")) + ".png"
-        for stem, file in zip(stems, files, strict=True)
-    ]
+    taken, names = set(), []
+    for stem, file in zip(stems, files, strict=True):
+        base = name = stem if count[stem.lower()] == 1 else file.replace(".", "_")
+        number = 2
+        while name.lower() in taken:
+            name, number = f"{base}_{number}", number + 1
+        taken.add(name.lower())
+        names.append(f"{name}.png")
+    return names
 
 
 def _make_pair(path, file, out_dir, name, settings, summary):
@@ -185,7 +204,9 @@ def _make_pair(path, file, out_dir, name, settings, summary):
         pixels = read_photo(sharp_path).pixels
         summary.n_kept += 1
     else:
-        pixels = read_photo(path).pixels
+        photo = read_photo(path)
+        pixels = photo.pixels
+        summary.notes += [f"{path}: {note}" for note in _left_out(photo)]
         blurred = gaussian_blur(pixels, sigma, kernel_size=kernel_size)
         for place, content in ((sharp_path, pixels), (blurred_path, blurred)):
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -204,11 +225,15 @@ def _make_pair(path, file, out_dir, name, settings, summary):
     }
 
 
+def _left_out(photo):
+    return [*photo.notes, *(["alpha is not kept"] if photo.alpha is not None else [])]
+
+
 def _draw_sigma(sigma, seed, file):
     if not isinstance(sigma, list):
         return float(sigma)
     # By name, not by turn: adding a photograph leaves the others as they are.
-    generator = np.random.default_rng([seed, zlib.crc32(file.encode())])
+    generator = np.random.default_rng([seed, zlib.crc32(os.fsencode(file))])
     return float(generator.uniform(*sigma))
 
 
@@ -235,13 +260,21 @@ def _read_manifest(folder):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT or manifest["format_version"] > FORMAT_VERSION:
             raise ValueError("another format, or a newer version of it")
-        manifest["settings"].items(), manifest["images"], manifest["complete"]
+        manifest["settings"].items(), manifest["complete"]
+        for entry in manifest["images"]:
+            _check_entry(entry)
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is not a manifest of a deblur dataset ({error}): make the dataset "
             "anew in another folder."
         ) from error
     return manifest
+
+
+def _check_entry(entry):
+    for name, kind in _ENTRY.items():
+        if not isinstance(entry[name], kind):
+            raise ValueError(f"{name} of an image is {entry[name]!r}")
 
 
 def load_deblur_dataset(folder, *, channels=None, quiet=True):

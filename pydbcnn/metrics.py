@@ -4,7 +4,13 @@ import numpy as np
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_array
 
-from ._images import ROW_TYPES, as_images, is_image_list, resolve_data_range
+from ._images import (
+    ROW_TYPES,
+    as_images,
+    check_same_type,
+    is_image_list,
+    resolve_data_range,
+)
 
 __all__ = [
     "peak_signal_noise_ratio",
@@ -147,6 +153,7 @@ def _pairs(y_true, y_pred):
             f"y_true and y_pred do not match: {len(true)} image(s), the first of shape "
             f"{true[0].shape}, against {len(pred)} of shape {pred[0].shape}."
         )
+    check_same_type(true[0].dtype, pred[0].dtype, ("y_true", "y_pred"))
     return list(zip(true, pred, strict=True))
 
 
@@ -158,7 +165,11 @@ def _rows_or_images(y, name):
 
 
 psnr_scorer = make_scorer(peak_signal_noise_ratio)
-"""Scorer for `cross_val_score` and `GridSearchCV`: the mean PSNR in dB."""
+"""Scorer for `cross_val_score` and `GridSearchCV`: the mean PSNR in dB.
+
+For images with a data range of their own, make one that knows it:
+``make_scorer(peak_signal_noise_ratio, data_range=255)``.
+"""
 
 ssim_scorer = make_scorer(structural_similarity)
 """Scorer for `cross_val_score` and `GridSearchCV`: the mean SSIM."""

@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from ._files import whole_file
-from ._network import MAX_CHANNELS, MAX_KERNEL_SIZE, Network
+from ._network import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIZE, Network
 
 __all__ = ["read_model", "save_model"]
 
 FORMAT = "pydbcnn-model"
 FORMAT_VERSION = 1
-# What a file may ask for, far above any sensible network.
-_MAX_FILTERS = 4096
 _MAX_BYTES = 2**30
 
 
@@ -150,10 +148,11 @@ def read_tensors(path, expected_format, version):
                     f"{path} is a safetensors file, but not one of format "
                     f"{expected_format!r} (found {metadata.get('format')!r})."
                 )
-            if int(metadata.get("format_version", 0)) > version:
+            if metadata.get("format_version") not in map(str, range(1, version + 1)):
                 raise ValueError(
                     f"{path} was written by a newer pydbcnn (format version "
-                    f"{metadata['format_version']}, this one reads {version}): upgrade."
+                    f"{metadata.get('format_version')}, this one reads {version}): "
+                    "upgrade."
                 )
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except SafetensorError as error:
@@ -197,8 +196,8 @@ def _check_layer(layer, coef, intercept):
         or shape[0] != shape[1]
         or shape[0] % 2 == 0
         or shape[0] > MAX_KERNEL_SIZE
-        or not 1 <= shape[2] <= _MAX_FILTERS
-        or not 1 <= shape[3] <= _MAX_FILTERS
+        or not 1 <= shape[2] <= MAX_FILTERS
+        or not 1 <= shape[3] <= MAX_FILTERS
     ):
         raise ValueError(
             f"weights of layer {layer + 1} have shape {shape}: expected (kernel, "
@@ -210,10 +209,11 @@ def _check_layer(layer, coef, intercept):
             f"{shape[3:]}"
         )
     for values in (coef, intercept):
-        if values.dtype.kind != "f" or not np.isfinite(values).all():
+        highest = np.finfo(np.float32).max  # the engine computes in single precision
+        if values.dtype.kind != "f" or not (np.abs(values) <= highest).all():
             raise ValueError(
                 f"layer {layer + 1} holds {values.dtype} values that are not all "
-                "finite floats"
+                "finite floats of single precision"
             )
 
 

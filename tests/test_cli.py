@@ -190,6 +190,11 @@ def test_deblur_folders_and_patterns(run_pydbcnn, tmp_path, blurred):
     ]
 
 
+def test_deblur_takes_an_earlier_result_that_is_named(run_pydbcnn, tmp_path, blurred):
+    save_photo(tmp_path / "x_deblurred.png", blurred[0])
+    assert run_pydbcnn("deblur", "./x_deblurred.png").stdout == "1 restored\n"
+
+
 def test_deblur_does_not_mix_up_results(run_pydbcnn, tmp_path, blurred):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
@@ -269,6 +274,7 @@ def test_make_dataset(run_pydbcnn, tmp_path, sharp):
         ),
         (("photos", "pairs", "--sigma", 1, 2, 3), 2, "one value or two"),
         (("photos", "pairs", "--sigma", 3, 1), 1, "0 <= low <= high"),
+        (("photos", "pairs", "--sigma", "1e9"), 1, "pass a smaller sigma"),
         (
             ("photos", "pairs", "--sigma", 1, "--kernel-size", 4),
             2,
@@ -363,6 +369,13 @@ def test_interrupted_training_ends_with_the_same_weights(
         (("-o", "m.safetensors", "--epochs", 0), 2, "'0': expected an integer of at"),
         (("-o", "m.safetensors", "--kernels", 9, 1, 17), 1, "integers from 1 to 15"),
         (("-o", "m.safetensors", "--device", "cuda"), 1, "device='cuda'"),
+        (("-o", "m.safetensors", "--checkpoint", "a.png"), 1, "a.png: a checkpoint is"),
+        (("-o", "m.safetensors", "--checkpoint", "m.safetensors"), 1, "two names"),
+        (
+            ("-o", "m.safetensors", "--epochs", "1" + 400 * "0"),
+            2,
+            "expected an integer",
+        ),
     ],
 )
 def test_train_errors(run_pydbcnn, tmp_path, dataset, arguments, status, message):
@@ -378,6 +391,15 @@ def test_train_finds_out_early_that_it_may_not_write(run_pydbcnn, tmp_path, data
     assert (tmp_path / "m.safetensors").read_text() == "precious"
     result = run_pydbcnn("train", tmp_path, "-o", "n.safetensors", status=1)
     assert "is not a deblur dataset" in result.stderr
+
+
+def test_restart_forgets_checkpoints_and_nothing_else(run_pydbcnn, tmp_path, dataset):
+    DBCNNDeblurrer.from_pretrained("mild").save(tmp_path / "other.safetensors")
+    arguments = ("train", dataset, "-o", "m.safetensors", *TRAIN, "--restart")
+    result = run_pydbcnn(*arguments, "--checkpoint", "other.safetensors", status=1)
+    assert "not one of format 'pydbcnn-checkpoint'" in result.stderr
+    assert (tmp_path / "other.safetensors").exists()
+    run_pydbcnn(*arguments)
 
 
 # evaluate
@@ -427,6 +449,8 @@ def test_evaluate_errors(run_pydbcnn, tmp_path, dataset):
     assert "is not a deblur dataset" in result.stderr
     result = run_pydbcnn("evaluate", "mild", dataset, "--border", 16, status=1)
     assert "Lower --border" in result.stderr
+    result = run_pydbcnn("evaluate", "mild", dataset, "--html", "no/r.html", status=1)
+    assert "folder no of r.html does not exist" in result.stderr
     truncate(dataset / "sharp" / "0.png")
     result = run_pydbcnn("evaluate", "mild", dataset, status=1)
     assert "0.png" in result.stderr

@@ -143,6 +143,36 @@ def test_same_stem_twice(tmp_path, sharp):
     ]
 
 
+def test_names_that_could_meet(tmp_path, sharp):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, image in zip(("a.jpg", "a.png", "a_jpg.png"), sharp, strict=False):
+        cv2.imwrite(str(folder / name), image)
+    summary = make_deblur_dataset(folder, tmp_path / "pairs", quiet=True)
+    assert summary.n_made == 3
+    dataset = load_deblur_dataset(tmp_path / "pairs")
+    np.testing.assert_array_equal(dataset.y[2], sharp[2][..., ::-1])
+
+
+def test_a_dataset_inside_the_photographs_goes_on(photos):
+    for n_made, n_kept in ((4, 0), (0, 4)):
+        summary = make_deblur_dataset(
+            photos, photos / "pairs", recursive=True, quiet=True
+        )
+        assert (summary.n_made, summary.n_kept) == (n_made, n_kept)
+
+
+def test_alpha_that_is_left_out_is_named(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), np.full((20, 20, 4), 100, np.uint8))
+    summary = make_deblur_dataset(folder, tmp_path / "pairs", quiet=True)
+    assert summary.problems == []
+    assert [note.endswith("a.png: alpha is not kept") for note in summary.notes] == [
+        True
+    ]
+
+
 def test_channels_are_brought_together(tmp_path, sharp):
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -196,6 +226,13 @@ def test_manifests_from_elsewhere_are_checked(photos, tmp_path):
         load_with(lambda m: m["images"][0].update(sharp="../photos/a.png"))
     with pytest.raises(ValueError, match="manifest says 41 x 48"):
         load_with(lambda m: m["images"][0].update(height=41))
+    for change in (
+        lambda m: m["images"][0].pop("blurred"),
+        lambda m: m["images"][0].update(sigma="wide"),
+        lambda m: m.update(images=5),
+    ):
+        with pytest.raises(ValueError, match="not a manifest"):
+            load_with(change)
     with pytest.raises(ValueError, match="empty dataset"):
         load_with(lambda m: m.update(images=[]))
     with pytest.raises(ValueError, match="not a manifest"):

@@ -356,6 +356,29 @@ def test_foreign_byte_orders_and_unaligned_fields(sharp, blurred, fitted):
     )
 
 
+def test_weights_keep_their_form(sharp, blurred):
+    """The residual form belongs to the weights, whatever the parameter says later."""
+    deblurrer = quick(warm_start=True).fit(blurred, sharp)
+    expected = deblurrer.predict(blurred)
+    deblurrer.set_params(residual=False)
+    np.testing.assert_array_equal(deblurrer.predict(blurred), expected)
+    with pytest.raises(ValueError, match="fitted weights belong to"):
+        deblurrer.fit(blurred, sharp)
+
+
+def test_sides_beyond_32_bits_are_refused():
+    weights = [np.zeros((1, 1, 1, 1))] * 3
+    deblurrer = DBCNNDeblurrer.from_weights(weights, [np.zeros(1)] * 3)
+    endless = np.broadcast_to(np.uint8(7), (1, 1, 2**30 + 1))
+    with pytest.raises(ValueError, match="cut it into parts"):
+        deblurrer.predict(endless)
+
+
+def test_score_wants_one_type(sharp, blurred, fitted):
+    with pytest.raises(ValueError, match="y_true is uint8 but y_pred is float64"):
+        fitted.score(blurred / 255.0, sharp)
+
+
 def test_partial_fit_takes_up_another_solver(sharp, blurred):
     deblurrer = quick().partial_fit(blurred, sharp)
     deblurrer.set_params(solver="sgd").partial_fit(blurred, sharp)
@@ -473,6 +496,12 @@ BAD_PAIRS = {
         ValueError,
         "X contains NaN or infinity.*nan_to_num",
     ),
+    "huge": (
+        GOOD + 1e39,
+        GOOD,
+        ValueError,
+        "X contains NaN or infinity, or values abo",
+    ),
     "infinity in y": (GOOD, GOOD + np.inf, ValueError, "y contains NaN or infinity"),
     "complex": (GOOD * 1j, GOOD, ValueError, "Complex data not supported"),
     "strings": (
@@ -564,7 +593,7 @@ def test_images_for_a_model_of_rows():
 
 
 BAD_PARAMS = {
-    "n_filters": ((64,), (64, 0), (64, 32.5), (64, True), 64),
+    "n_filters": ((64,), (64, 0), (5000, 2), (64, 32.5), (64, True), 64),
     "kernel_sizes": ((9, 5), (9, 2, 5), (9, 1, 17), (0, 1, 5), 9),
     "solver": ("lbfgs",),
     "learning_rate": ("adaptive",),

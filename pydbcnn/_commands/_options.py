@@ -44,6 +44,13 @@ def fraction(text):
     return _number(text, float, lambda value: 0 < value < 1, "between 0 and 1")
 
 
+def percentage(text):
+    """An integer from 1 to 100."""
+    return _number(
+        text, int, lambda value: 1 <= value <= 100, "an integer from 1 to 100"
+    )
+
+
 def odd(text):
     """An odd integer of at least 1."""
     return _number(
@@ -54,9 +61,10 @@ def odd(text):
 def _number(text, kind, allowed, expectation):
     try:
         value = kind(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and allowed(value)):
+        fits = math.isfinite(value) and allowed(value)
+    except (ValueError, OverflowError):
+        fits = False
+    if not fits:
         raise argparse.ArgumentTypeError(f"{text!r}: expected {expectation}")
     return value
 

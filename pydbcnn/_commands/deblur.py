@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from ._options import add_overwrite, add_quiet, complain
+from ._options import add_overwrite, add_quiet, complain, percentage
 
 NAME = "deblur"
 SUMMARY = "make blurred photographs sharper"
@@ -44,9 +44,8 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--quality",
-        type=int,
+        type=percentage,
         default=95,
-        choices=range(1, 101),
         metavar="1..100",
         help="of JPEG and lossy WebP (default: 95)",
     )
@@ -91,10 +90,9 @@ def plan(options):
 
 def _without_results(photos, named):
     """Leave out what an earlier run wrote into a folder, unless it is named."""
+    named = {Path(name) for name in named}
     kept = [
-        photo
-        for photo in photos
-        if not photo.stem.endswith(MARK) or str(photo) in named
+        photo for photo in photos if not photo.stem.endswith(MARK) or photo in named
     ]
     if len(kept) < len(photos):
         complain(

@@ -45,12 +45,13 @@ def add_arguments(parser):
 def run(options):
     """Evaluate, then print and write what was asked for."""
     from .._evaluation import evaluate, report_as_html, table
-    from .._files import refuse_existing, whole_file
+    from .._files import check_folder, refuse_existing, whole_file
     from .._inference import Restorer
     from ..datasets import load_deblur_dataset
 
     if options.html:
         refuse_existing(options.html, overwrite=options.overwrite)
+        check_folder(options.html)
     restorer = Restorer(options.model, options.device)
     dataset = load_deblur_dataset(options.dataset, quiet=options.quiet)
     result = evaluate(
@@ -63,7 +64,9 @@ def run(options):
     if options.html:
         with whole_file(options.html, overwrite=options.overwrite) as temporary:
             temporary.write_text(
-                report_as_html(result, dataset, restorer), encoding="utf-8"
+                report_as_html(result, dataset, restorer),
+                encoding="utf-8",
+                errors="xmlcharrefreplace",
             )
     if options.json:
         print(json.dumps(result, indent=1))

@@ -59,8 +59,8 @@ def run(options):
         recursive=options.recursive,
         quiet=options.quiet,
     )
-    for problem in summary.problems:
-        complain(problem)
+    for message in (*summary.notes, *summary.problems):
+        complain(message)
     if not options.quiet:
         kept = f", {summary.n_kept} were there" if summary.n_kept else ""
         failed = f", {len(summary.problems)} failed" if summary.problems else ""

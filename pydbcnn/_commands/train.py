@@ -108,21 +108,21 @@ def add_arguments(parser):
 
 def run(options):
     """Train, save the model, and draw its curves."""
-    _check_outputs(options)
+    checkpoint_path = options.checkpoint or options.output.with_name(
+        f"{options.output.stem}.checkpoint.safetensors"
+    )
+    _check_outputs(options, checkpoint_path)
     estimator = _estimator(options)
 
-    from .._checkpoint import Checkpoint
+    from .._checkpoint import Checkpoint, forget
     from ..datasets import load_deblur_dataset
     from ..persistence import save_model
 
     dataset = load_deblur_dataset(
         options.dataset, channels=options.channels, quiet=options.quiet
     )
-    checkpoint_path = options.checkpoint or options.output.with_name(
-        f"{options.output.stem}.checkpoint.safetensors"
-    )
-    if options.restart:
-        checkpoint_path.unlink(missing_ok=True)
+    if options.restart and checkpoint_path.exists():
+        forget(checkpoint_path)
     checkpoint = Checkpoint(checkpoint_path, _settings(estimator, options))
     if checkpoint_path.exists() and not options.quiet:
         complain(f"going on from {checkpoint_path}")
@@ -150,24 +150,25 @@ def run(options):
     return 0
 
 
-def _check_outputs(options):
+def _check_outputs(options, checkpoint_path):
     """Find out before hours of training what would fail after them."""
-    from .._files import refuse_existing
+    from .._files import check_folder, refuse_existing
 
-    if options.output.suffix != ".safetensors":
-        raise ValueError(
-            f"{options.output}: a model is a .safetensors file, choose such a name."
-        )
+    for path, what in ((options.output, "model"), (checkpoint_path, "checkpoint")):
+        if path.suffix != ".safetensors":
+            raise ValueError(
+                f"{path}: a {what} is a .safetensors file, choose such a name."
+            )
     if options.plot and options.plot.suffix.lower() != ".png":
         raise ValueError(
             f"{options.plot}: the plot is a .png file, choose such a name."
         )
-    for path in filter(None, (options.output, options.plot, options.checkpoint)):
-        if not path.parent.is_dir():
-            raise FileNotFoundError(
-                f"The folder {path.parent} of {path.name} does not exist: create it "
-                "first."
-            )
+    if checkpoint_path.resolve() == options.output.resolve():
+        raise ValueError(
+            f"{checkpoint_path} would be both checkpoint and model: choose two names."
+        )
+    for path in filter(None, (options.output, options.plot, checkpoint_path)):
+        check_folder(path)
     for path in filter(None, (options.output, options.plot)):
         refuse_existing(path, overwrite=options.overwrite)
 

@@ -22,6 +22,7 @@ _TILE_HEIGHT, _TILE_WIDTH = 128, 128
 _TILE_BYTES = 2**20
 # Pixels between two calls of `on_pixels`, and between two looks at Ctrl-C.
 _BAND_PIXELS = 2**22
+_MAX_SIDE = 2**30  # rows and columns are counted in 32 bits
 # Blocks of a patch that one thread trains on: the maps of both directions are kept.
 _BLOCK = 64
 # Partial gradients: enough for many threads, few enough to sum; fixed by the shapes
@@ -76,6 +77,11 @@ class CpuBackend:
         output : array of shape (n, height, width, channels out)
         """
         n, height, width, _ = images.shape
+        if max(height, width) > _MAX_SIDE:
+            raise ValueError(
+                f"An image of {height} x {width} pixels has a side above {_MAX_SIDE}: "
+                "cut it into parts."
+            )
         out = np.empty((n, height, width, network.n_channels_out), images.dtype)
         weights = self._pack(network, params, backward=False)
         tile_height, tile_width = tile or _tile_size(network, height, width)
