@@ -38,7 +38,7 @@ docs: $(VENV)/.docs
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cython-lint pydbcnn
+	PATH="$(abspath $(BIN)):$$PATH" cython-lint pydbcnn # it calls pycodestyle
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -59,4 +59,5 @@ $(VENV)/.%: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-minimum build dist *.egg-info docs/_build docs/auto_examples
+	rm -rf $(VENV) .venv-minimum build dist *.egg-info docs/_build docs/auto_examples \
+		docs/generated docs/api/generated
