@@ -372,7 +372,7 @@ assert os.waitstatus_to_exitcode(status) == 0
 def test_a_forked_process_computes_the_same():
     """GNU OpenMP would wait for ever for threads that a fork has not taken along."""
     result = subprocess.run(
-        [sys.executable, "-c", FORK],
+        [sys.executable, "-P", "-c", FORK],
         capture_output=True,
         text=True,
         timeout=60,

@@ -13,7 +13,7 @@ from pydbcnn._pictures import draw_curves, save_png, side_by_side
 
 def run_python(code):
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
