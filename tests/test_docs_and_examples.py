@@ -111,7 +111,20 @@ def test_every_example_is_tested():
 
 
 def test_example_deblurs_a_photograph(tmp_path):
-    run_script(ROOT / "examples" / "plot_deblur_photograph.py", tmp_path)
+    script = tmp_path / "titles.py"
+    example = ROOT / "examples" / "plot_deblur_photograph.py"
+    script.write_text(
+        "import runpy\n"
+        f"axes = runpy.run_path({str(example)!r})['axes']\n"
+        "print(*(axis.get_title() for axis in axes), sep='\\n')\n"
+    )
+    sharp, blurred, restored = run_script(script, tmp_path).splitlines()
+    before, after = (
+        float(re.fullmatch(rf"{name}, (\d+\.\d+) dB", title)[1])
+        for name, title in (("blurred", blurred), ("restored", restored))
+    )
+    assert sharp == "sharp"
+    assert after > before + 0.5
 
 
 def test_example_trains_to_an_effect(tmp_path):

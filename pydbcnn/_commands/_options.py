@@ -19,6 +19,11 @@ def add_overwrite(parser, what):
     )
 
 
+def add_device(parser):
+    """--device"""
+    parser.add_argument("--device", default="auto", help="auto or cpu (default: auto)")
+
+
 def positive_int(text):
     """An integer of at least 1."""
     return _number(text, int, lambda value: value >= 1, "an integer of at least 1")

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from ._options import add_overwrite, add_quiet, complain, percentage
+from ._options import add_device, add_overwrite, add_quiet, complain, percentage
 
 NAME = "deblur"
 SUMMARY = "make blurred photographs sharper"
@@ -49,7 +49,7 @@ def add_arguments(parser):
         metavar="1..100",
         help="of JPEG and lossy WebP (default: 95)",
     )
-    parser.add_argument("--device", default="auto", help="auto or cpu (default: auto)")
+    add_device(parser)
     add_overwrite(parser, "results")
     add_quiet(parser)
 

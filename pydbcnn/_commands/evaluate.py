@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ._options import add_overwrite, add_quiet, natural
+from ._options import add_device, add_overwrite, add_quiet, natural
 
 NAME = "evaluate"
 SUMMARY = "measure a model on a dataset of pairs"
@@ -37,7 +37,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--border", type=natural, default=8, help="pixels left out (default: 8)"
     )
-    parser.add_argument("--device", default="auto", help="auto or cpu (default: auto)")
+    add_device(parser)
     add_overwrite(parser, "a report")
     add_quiet(parser)
 

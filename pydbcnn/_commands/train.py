@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from ._options import (
+    add_device,
     add_overwrite,
     add_quiet,
     complain,
@@ -101,7 +102,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--plot", type=Path, metavar="PNG", help="draw loss and validation PSNR"
     )
-    parser.add_argument("--device", default="auto", help="auto or cpu (default: auto)")
+    add_device(parser)
     add_overwrite(parser, "model and plot")
     add_quiet(parser)
 
