@@ -36,6 +36,7 @@ cdef extern from "native/engine.h" nogil:
     ctypedef struct network_shape:
         int n_layers
         int residual
+        int direct
         layer_shape layers[8]
     ctypedef struct image_batch:
         const char *input
@@ -132,10 +133,11 @@ def available_engines():
     return found
 
 
-cdef network_shape describe(layers, residual) except *:
+cdef network_shape describe(layers, residual, direct) except *:
     cdef network_shape net
     net.n_layers = len(layers)
     net.residual = residual
+    net.direct = direct
     for i, (kernel, inputs, outputs) in enumerate(layers):
         net.layers[i].kernel = kernel
         net.layers[i].inputs = inputs
@@ -151,9 +153,9 @@ cdef class Weights:
     cdef float *packed
 
     def __cinit__(self, Engine engine, layers, residual, const float[::1] params,
-                  bint backward):
+                  bint backward, bint direct):
         self.engine = engine
-        self.net = describe(layers, residual)
+        self.net = describe(layers, residual, direct)
         self.packed = allocate(engine.table.packed_size(&self.net, backward))
         if self.packed == NULL:
             raise MemoryError("no memory for the weights of the network")

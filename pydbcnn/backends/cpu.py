@@ -20,6 +20,7 @@ except ImportError as error:  # pragma: no cover - needs a build without extensi
 # narrow enough that the rows of the maps that a layer needs stay in a 1 MiB cache.
 _TILE_HEIGHT, _TILE_WIDTH = 128, 128
 _TILE_BYTES = 2**20
+_SQUARE = 4  # tiles are whole squares of the transformed layers
 # Pixels between two calls of `on_pixels`, and between two looks at Ctrl-C.
 _BAND_PIXELS = 2**22
 _MAX_SIDE = 2**30  # rows and columns are counted in 32 bits
@@ -50,7 +51,8 @@ class CpuBackend:
     name = "cpu"
     device = "cpu"
 
-    def __init__(self, isa=None):
+    def __init__(self, isa=None, *, direct=False):
+        self.direct = direct
         self._engine = _find_engine(isa or os.environ.get("PYDBCNN_ISA"))
 
     @property
@@ -84,7 +86,10 @@ class CpuBackend:
             )
         out = np.empty((n, height, width, network.n_channels_out), images.dtype)
         weights = self._pack(network, params, backward=False)
-        tile_height, tile_width = tile or _tile_size(network, height, width)
+        tile_height, tile_width = (
+            -(-side // _SQUARE) * _SQUARE
+            for side in tile or _tile_size(network, height, width)
+        )
         n_threads = thread_count()
         threads_started(n_threads)
         tile_rows = max(1, _BAND_PIXELS // (n * width * tile_height))
@@ -128,7 +133,12 @@ class CpuBackend:
     def _pack(self, network, params, *, backward):
         params = np.ascontiguousarray(params, np.float32)
         return _cpu.Weights(
-            self._engine, network.layers, network.residual, params, backward
+            self._engine,
+            network.layers,
+            network.residual,
+            params,
+            backward,
+            backward or self.direct,
         )
 
 

@@ -139,7 +139,7 @@ INLINE size_t lay_out_block(const network_shape *net, int height, int width,
         map->stride = (ptrdiff_t)map->width * map->channels;
         if (l == 0)
             continue; /* read where it lies, and nothing asks for its deltas */
-        map->values = take(&free_space, map->height * map->stride);
+        map->values = take(&free_space, (map->height + (l == net->n_layers)) * map->stride);
         /* The first layer needs no deltas of its input: its own are used at once. */
         map->border = l == 1 ? 0 : net->layers[l - 1].kernel - 1;
         map->delta_stride = (ptrdiff_t)(map->width + 2 * map->border) * map->channels;
@@ -157,18 +157,37 @@ static size_t block_scratch(const network_shape *net, int block_height,
     return lay_out_block(net, block_height, block_width, maps, NULL);
 }
 
+/* Rows of the last map.  Those beyond its end see the last row of their input again,
+ * and all go to the spare row behind the map. */
+INLINE void forward_last(const network_shape *net, const packed_weights *weights,
+                         const block_map *maps, int row)
+{
+    const int l = net->n_layers - 1;
+    const block_map *map = &maps[l], *out = &maps[l + 1];
+    const float *rows[MAX_KERNEL + DOT_ROWS];
+    float *outputs[DOT_ROWS];
+    for (int k = 0; k < net->layers[l].kernel + DOT_ROWS - 1; k++)
+        rows[k] = map->values + smaller(row + k, map->height - 1) * map->stride;
+    for (int k = 0; k < DOT_ROWS; k++)
+        outputs[k] = (float *)out->values + smaller(row + k, out->height) * out->stride;
+    apply_last(net, weights, rows, outputs, out->width);
+}
+
 INLINE void forward_block(const network_shape *net, const packed_weights *weights,
                           const block_map *maps)
 {
-    for (int l = 0; l < net->n_layers; l++)
+    const int last = net->n_layers - 1;
+    for (int l = 0; l < last; l++)
         for (int row = 0; row < maps[l + 1].height; row++) {
             const float *rows[MAX_KERNEL];
             for (int k = 0; k < net->layers[l].kernel; k++)
                 rows[k] = maps[l].values + (row + k) * maps[l].stride;
-            apply_layer(net, weights, l, rows,
-                        (float *)maps[l + 1].values + row * maps[l + 1].stride,
-                        maps[l + 1].width);
+            apply_hidden(net, weights, l, rows,
+                         (float *)maps[l + 1].values + row * maps[l + 1].stride,
+                         maps[l + 1].width);
         }
+    for (int row = 0; row < maps[last + 1].height; row += DOT_ROWS)
+        forward_last(net, weights, maps, row);
 }
 
 /* Deltas of the output, and the sum of squared errors. */

@@ -5,8 +5,9 @@
  * multiplied with a vector of weights.  With channels last, the columns and inputs
  * under a kernel row are contiguous: one loop over `depth` = kernel x inputs.
  *
- * `dot_row` is the last layer forward, where filters are too few to fill a vector:
- * vectors run over inputs and are summed at the end. */
+ * `dot_rows` is the last layer forward, where filters are too few to fill a vector:
+ * vectors run over inputs and are summed at the end.  It makes DOT_ROWS rows at once, so
+ * that an input is loaded once for all the rows of the kernel that it meets. */
 #ifndef PYDBCNN_CONVOLUTION_H
 #define PYDBCNN_CONVOLUTION_H
 
@@ -111,73 +112,76 @@ static void convolve_row(const row_task *task)
 }
 
 typedef struct {
-    const float *const *rows;
-    int n_rows;
-    int depth; /* columns x inputs under a kernel row, whole vectors */
-    int step;
-    const float *weights; /* [output][row][depth] */
+    const float *const *rows; /* kernel + DOT_ROWS - 1 input rows */
+    int kernel;
+    int step;             /* inputs, whole vectors */
+    const float *weights; /* [output][row][column, input] */
     const float *bias;
-    float *output;
-    int channels; /* outputs */
+    float *const *outputs; /* DOT_ROWS rows */
+    int channels;          /* outputs */
     int width;
 } dot_task;
 
-INLINE void dot_block(const int pixels, const int channels, const dot_task *task, int x,
-                      int channel)
+/* Adds the products with `taps` rows of the kernel, from its row `first` on. */
+INLINE void add_dots(const int pixels, const int taps, const dot_task *task,
+                     const float *weights, int first, int x,
+                     vec sum[DOT_ROWS][DOT_PIXELS])
 {
-    const size_t taps = (size_t)task->n_rows * task->depth;
-    const float *weights = task->weights + channel * taps;
-    vec sum[DOT_PIXELS][DOT_CHANNELS];
+    const int depth = task->kernel * task->step;
+    for (int k = 0; k < depth; k += LANES) {
+        vec weight[DOT_TAPS];
 #pragma GCC unroll 16
-    for (int p = 0; p < pixels; p++)
+        for (int tap = 0; tap < taps; tap++)
+            weight[tap] = load(weights + (first + tap) * depth + k);
 #pragma GCC unroll 16
-        for (int c = 0; c < channels; c++)
-            sum[p][c] = (vec){0};
-
-    for (int row = 0; row < task->n_rows; row++) {
-        const float *in = task->rows[row] + (ptrdiff_t)x * task->step;
-        for (int k = 0; k < task->depth; k += LANES, weights += LANES) {
-            vec weight[DOT_CHANNELS];
-#pragma GCC unroll 16
-            for (int c = 0; c < channels; c++)
-                weight[c] = load(weights + c * taps);
+        for (int y = 0; y < DOT_ROWS + taps - 1; y++) {
+            const float *in = task->rows[first + y] + (ptrdiff_t)x * task->step + k;
 #pragma GCC unroll 16
             for (int p = 0; p < pixels; p++) {
-                const vec value = load(in + (ptrdiff_t)p * task->step + k);
+                const vec value = load(in + (ptrdiff_t)p * task->step);
 #pragma GCC unroll 16
-                for (int c = 0; c < channels; c++)
-                    sum[p][c] += weight[c] * value;
+                for (int row = 0; row < DOT_ROWS; row++)
+                    if (y >= row && y - row < taps)
+                        sum[row][p] += weight[y - row] * value;
             }
         }
     }
-
-    for (int p = 0; p < pixels; p++)
-        for (int c = 0; c < channels; c++)
-            task->output[(ptrdiff_t)(x + p) * task->channels + channel + c] =
-                sum_lanes(sum[p][c]) + task->bias[channel + c];
 }
 
-INLINE void dot_blocks(const int channels, const dot_task *task, int channel)
+INLINE void dot_block(const int pixels, const dot_task *task, int x, int channel)
+{
+    const float *weights =
+        task->weights + (size_t)channel * task->kernel * task->kernel * task->step;
+    vec sum[DOT_ROWS][DOT_PIXELS];
+#pragma GCC unroll 16
+    for (int row = 0; row < DOT_ROWS; row++)
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; p++)
+            sum[row][p] = (vec){0};
+
+    const int part = even_part(task->kernel, DOT_TAPS);
+    for (int first = 0; first < task->kernel; first += part)
+        WITH_BLOCK(smaller(part, task->kernel - first), DOT_TAPS,
+                   add_dots(pixels, block, task, weights, first, x, sum))
+
+#pragma GCC unroll 16
+    for (int row = 0; row < DOT_ROWS; row++) {
+        float total[LANES] __attribute__((aligned(64)));
+        sum_lanes(pixels, sum[row]);
+        store(total, sum[row][0]);
+        for (int p = 0; p < pixels; p++)
+            task->outputs[row][(ptrdiff_t)(x + p) * task->channels + channel] =
+                total[p] + task->bias[channel];
+    }
+}
+
+static void dot_rows(const dot_task *task)
 {
     const int part = even_part(task->width, DOT_PIXELS);
     for (int x = 0; x < task->width; x += part)
-        WITH_BLOCK(smaller(part, task->width - x), DOT_PIXELS,
-                   dot_block(block, channels, task, x, channel))
-}
-
-static void dot_row(const dot_task *task)
-{
-    for (int channel = 0; channel < task->channels; channel += DOT_CHANNELS)
-        switch (smaller(DOT_CHANNELS, task->channels - channel)) {
-        case 1:
-            dot_blocks(1, task, channel);
-            break;
-        case 2:
-            dot_blocks(2, task, channel);
-            break;
-        default:
-            dot_blocks(3, task, channel);
-        }
+        for (int channel = 0; channel < task->channels; channel++)
+            WITH_BLOCK(smaller(part, task->width - x), DOT_PIXELS,
+                       dot_block(block, task, x, channel))
 }
 
 #endif

@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     int n_layers;
     int residual; /* add the input to the output of the last layer */
+    int direct;   /* no layer is transformed: the reference of those that are */
     layer_shape layers[MAX_LAYERS];
 } network_shape;
 

@@ -1,123 +1,243 @@
-/* All layers of one tile in one pass, row by row.
+/* All layers of one tile in one pass, a few rows at a time.
  *
- * As soon as a layer has as many input rows as its kernel is high, it makes one row
- * of output; each map keeps only that many rows, in a ring.  So the maps stay in the
- * cache, and nothing is computed twice but the halo of the tile. */
+ * As soon as a layer has the input rows that it needs, it makes its next rows: one, or
+ * SQUARE where it is transformed.  Each map keeps only the rows that are still needed,
+ * in a ring.  So the maps stay in the cache, and nothing is computed twice but the halo
+ * of the tile. */
 #ifndef PYDBCNN_FORWARD_H
 #define PYDBCNN_FORWARD_H
 
 #include "convolution.h"
 #include "layout.h"
 #include "pixels.h"
+#include "winograd.h"
 
-enum { MAX_KERNEL = 15 };
+enum { MAX_KERNEL = 15, MAX_ROWS = 4 }; /* rows: SQUARE or DOT_ROWS */
 
-/* A layer applied at one row: hidden layers rectify, the last one does not. */
-INLINE void apply_layer(const network_shape *net, const packed_weights *weights, int l,
-                        const float *const *rows, float *output, int width)
-{
-    const int kernel = net->layers[l].kernel, step = map_channels(net, l);
-    if (l < net->n_layers - 1) {
-        const row_task task = {
-            .rows = rows, .n_rows = kernel, .depth = kernel * step, .step = step,
-            .weights = weights->forward[l], .bias = weights->bias[l],
-            .output = output, .filters = map_channels(net, l + 1), .width = width,
-        };
-        convolve_row(&task);
-    } else {
-        const dot_task task = {
-            .rows = rows, .n_rows = kernel, .depth = kernel * step, .step = step,
-            .weights = weights->forward[l], .bias = weights->bias[l],
-            .output = output, .channels = map_channels(net, l + 1), .width = width,
-        };
-        dot_row(&task);
-    }
-}
-
-/* Map `l` of a tile: its width, and a ring of the rows that layer `l` reads. */
+/* Map `l` of a tile: the pixels that are needed of it, and a ring of the rows that
+ * layer `l` reads. */
 typedef struct {
     float *ring;
-    int width;
+    int height, width;
     int kept;
     int channels;
+    ptrdiff_t stride; /* floats of a row */
+    int phase_bits;   /* 2: a row holds pixels 0, 4, 8, ..., then 1, 5, 9, ... */
 } tile_map;
 
 INLINE float *ring_row(const tile_map *map, int row)
 {
-    return map->ring + (size_t)(row % map->kept) * map->width * map->channels;
+    return map->ring + row % map->kept * map->stride;
 }
 
-/* The input is read whole; the last map is one row. */
+/* Where pixel `x` lies in a row. */
+INLINE ptrdiff_t pixel_place(const tile_map *map, int x)
+{
+    const int phase = x & ((1 << map->phase_bits) - 1);
+    return (ptrdiff_t)(phase * (map->width >> map->phase_bits) +
+                       (x >> map->phase_bits)) * map->channels;
+}
+
+/* A layer as the tile sees it: rows that it makes at once, and rows (and columns) of
+ * input beyond those that it makes. */
+INLINE int rows_at_once(const network_shape *net, int l)
+{
+    return l == net->n_layers - 1 ? DOT_ROWS : is_transformed(net, l) ? SQUARE : 1;
+}
+
+INLINE int columns_at_once(const network_shape *net, int l)
+{
+    return is_transformed(net, l) ? SQUARE : 1;
+}
+
+INLINE int overlap(const network_shape *net, int l)
+{
+    const int kernel = net->layers[l].kernel;
+    return is_transformed(net, l) ? 3 * blocks_across(kernel) - 1 : kernel - 1;
+}
+
+/* Sizes from the last map to the first: a transformed layer makes whole squares, which
+ * may need pixels beyond those that the tile asks for. */
 INLINE size_t lay_out_tile(const network_shape *net, int height, int width,
                            tile_map *maps, float *scratch)
 {
     float *free_space = scratch;
-    for (int l = 0; l <= net->n_layers; l++) {
-        const int halo = 2 * radius_from(net, l);
-        maps[l].width = width + halo;
-        maps[l].channels = map_channels(net, l);
-        maps[l].kept = l == 0               ? height + halo
-                       : l == net->n_layers ? 1
-                                            : net->layers[l].kernel;
-        maps[l].ring = take(&free_space,
-                            (size_t)maps[l].kept * maps[l].width * maps[l].channels);
+    for (int l = net->n_layers; l >= 0; l--) {
+        tile_map *map = &maps[l];
+        map->height = height;
+        map->width = width;
+        map->kept = DOT_ROWS;
+        map->phase_bits = 0;
+        map->channels = map_channels(net, l);
+        if (l < net->n_layers) {
+            const int step = rows_at_once(net, l);
+            map->height = round_up(maps[l + 1].height, step) + overlap(net, l);
+            map->width = round_up(maps[l + 1].width, columns_at_once(net, l)) +
+                         overlap(net, l);
+            map->kept = l == 0 ? map->height
+                               : step + overlap(net, l) + rows_at_once(net, l - 1) - 1;
+        }
+        if (l == 0 && is_transformed(net, 0)) {
+            map->phase_bits = 2;
+            map->width = round_up(map->width, SQUARE);
+        }
+        /* Whole squares are written, and a vector more may be read. */
+        map->stride = round_up(map->width, SQUARE) * (ptrdiff_t)map->channels;
+        map->ring = take(&free_space, map->kept * map->stride + LANES);
     }
     return free_space - scratch;
+}
+
+INLINE size_t layer_scratch(const network_shape *net)
+{
+    size_t most = 0;
+    for (int l = 0; l < net->n_layers; l++)
+        if (is_transformed(net, l)) {
+            const size_t size = winograd_scratch(blocks_across(net->layers[l].kernel),
+                                                 map_channels(net, l));
+            most = size > most ? size : most;
+        }
+    return aligned_floats(most);
 }
 
 static size_t tile_scratch(const network_shape *net, int tile_height, int tile_width)
 {
     tile_map maps[MAX_LAYERS + 1];
-    const int columns = tile_width + 2 * radius_from(net, 0);
-    return lay_out_tile(net, tile_height, tile_width, maps, NULL) +
-           aligned_floats(columns * sizeof(ptrdiff_t) / sizeof(float));
+    const size_t size = lay_out_tile(net, tile_height, tile_width, maps, NULL);
+    return size + layer_scratch(net) +
+           aligned_floats(maps[0].width * sizeof(ptrdiff_t) / sizeof(float));
 }
 
-INLINE void finish_row(const network_shape *net, const tile_map *maps, int row)
+/* A hidden layer at one row. */
+INLINE void apply_hidden(const network_shape *net, const packed_weights *weights, int l,
+                         const float *const *rows, float *output, int width)
 {
-    const int radius = radius_from(net, 0), last = net->n_layers;
-    if (!net->residual)
-        return;
-    const float *input = ring_row(&maps[0], row + radius) + radius * maps[0].channels;
-    float *output = ring_row(&maps[last], row);
-    for (int i = 0; i < maps[last].width * maps[last].channels; i++)
-        output[i] += input[i];
+    const int kernel = net->layers[l].kernel, step = map_channels(net, l);
+    const row_task task = {
+        .rows = rows, .n_rows = kernel, .depth = kernel * step, .step = step,
+        .weights = weights->forward[l], .bias = weights->bias[l],
+        .output = output, .filters = map_channels(net, l + 1), .width = width,
+    };
+    convolve_row(&task);
+}
+
+/* The last layer at DOT_ROWS rows. */
+INLINE void apply_last(const network_shape *net, const packed_weights *weights,
+                       const float *const *rows, float *const *outputs, int width)
+{
+    const int l = net->n_layers - 1;
+    const dot_task task = {
+        .rows = rows, .kernel = net->layers[l].kernel, .step = map_channels(net, l),
+        .weights = weights->forward[l], .bias = weights->bias[l],
+        .outputs = outputs, .channels = map_channels(net, l + 1), .width = width,
+    };
+    dot_rows(&task);
+}
+
+INLINE void apply_transformed(const network_shape *net, const packed_weights *weights,
+                              int l, const float *const *rows, const tile_map *map,
+                              float *const *outputs, int width, float *scratch)
+{
+    const winograd_task task = {
+        .rows = rows, .phase = {pixel_place(map, 0), pixel_place(map, 1),
+                                pixel_place(map, 2), pixel_place(map, 3)},
+        .square = pixel_place(map, SQUARE), .inputs = map->channels,
+        .blocks = blocks_across(net->layers[l].kernel),
+        .weights = weights->forward[l], .bias = weights->bias[l], .outputs = outputs,
+        .filters = map_channels(net, l + 1), .squares = (width + SQUARE - 1) / SQUARE,
+        .scratch = scratch,
+    };
+    winograd_rows(&task);
+}
+
+/* The next rows of map `l + 1`, from row `row` on. */
+INLINE void make_rows(const network_shape *net, const packed_weights *weights,
+                      const tile_map *maps, int l, int row, float *scratch)
+{
+    const float *rows[MAX_KERNEL + 2 + SQUARE];
+    float *outputs[MAX_ROWS];
+    const int step = rows_at_once(net, l);
+    for (int k = 0; k < step + overlap(net, l); k++)
+        rows[k] = ring_row(&maps[l], row + k);
+    for (int k = 0; k < step; k++)
+        outputs[k] = ring_row(&maps[l + 1], row + k);
+    if (l == net->n_layers - 1)
+        apply_last(net, weights, rows, outputs, maps[l + 1].width);
+    else if (is_transformed(net, l))
+        apply_transformed(net, weights, l, rows, &maps[l], outputs, maps[l + 1].width,
+                          scratch);
+    else
+        apply_hidden(net, weights, l, rows, outputs[0], maps[l + 1].width);
+}
+
+/* Byte offsets of the columns of map 0, mirrored into the image. */
+INLINE void find_columns(const image_batch *batch, const tile_map *map, int left,
+                         ptrdiff_t *columns)
+{
+    for (int x = 0; x < map->width; x++)
+        columns[pixel_place(map, x) / map->channels] =
+            mirror(left + x, batch->width) * batch->input_strides[2];
+}
+
+/* Part of the image that tile number `tile` covers. */
+typedef struct {
+    ptrdiff_t image;
+    int top, left, height, width;
+} tile_place;
+
+INLINE tile_place place_tile(const image_batch *batch, ptrdiff_t tile)
+{
+    const ptrdiff_t per_image = (ptrdiff_t)batch->tiles_down * batch->tiles_across;
+    const int number = (int)(tile % per_image);
+    const int top = batch->first_row + number / batch->tiles_across * batch->tile_height;
+    const int left = number % batch->tiles_across * batch->tile_width;
+    return (tile_place){
+        .image = tile / per_image, .top = top, .left = left,
+        .height = smaller(batch->tile_height, batch->last_row - top),
+        .width = smaller(batch->tile_width, batch->width - left),
+    };
+}
+
+/* A finished row: the input is added if the network is residual. */
+INLINE void finish_row(const network_shape *net, const tile_map *maps,
+                       const image_batch *batch, const tile_place *place, int row)
+{
+    const int radius = radius_from(net, 0), channels = maps[net->n_layers].channels;
+    const float *input = ring_row(&maps[0], row + radius);
+    float *output = ring_row(&maps[net->n_layers], row);
+    if (net->residual)
+        for (int x = 0; x < place->width; x++)
+            for (int c = 0; c < channels; c++)
+                output[x * channels + c] += input[pixel_place(&maps[0], x + radius) + c];
+    write_row(batch, place->image, place->top + row, place->left, place->width,
+              channels, output);
 }
 
 static void forward_tile(const network_shape *net, const float *packed,
                          const image_batch *batch, ptrdiff_t tile, float *scratch)
 {
     const int last = net->n_layers, radius = radius_from(net, 0);
-    const ptrdiff_t per_image = (ptrdiff_t)batch->tiles_down * batch->tiles_across;
-    const ptrdiff_t image = tile / per_image;
-    const int top = batch->first_row +
-                    (int)(tile % per_image) / batch->tiles_across * batch->tile_height;
-    const int left = (int)(tile % per_image) % batch->tiles_across * batch->tile_width;
-    const int height = smaller(batch->tile_height, batch->last_row - top);
-    const int width = smaller(batch->tile_width, batch->width - left);
+    const tile_place place = place_tile(batch, tile);
     const packed_weights weights = find_weights(net, packed);
 
     tile_map maps[MAX_LAYERS + 1];
-    ptrdiff_t *columns = (ptrdiff_t *)(scratch + lay_out_tile(net, height, width, maps,
-                                                              scratch));
-    read_pixels(batch, image, top - radius, left - radius, maps[0].kept, maps[0].width,
-                maps[0].channels, columns, maps[0].ring);
+    float *for_layers = scratch + lay_out_tile(net, place.height, place.width, maps,
+                                               scratch);
+    ptrdiff_t *columns = (ptrdiff_t *)(for_layers + layer_scratch(net));
+    find_columns(batch, &maps[0], place.left - radius, columns);
+    read_pixels(batch, place.image, place.top - radius, maps[0].height, columns,
+                maps[0].width, maps[0].channels, maps[0].stride, maps[0].ring);
 
-    for (int arrived = 0; arrived < maps[0].kept; arrived++) {
-        int row = arrived, l = 0;
-        for (; l < last && row >= net->layers[l].kernel - 1; l++) {
-            const float *rows[MAX_KERNEL];
-            row -= net->layers[l].kernel - 1;
-            for (int k = 0; k < net->layers[l].kernel; k++)
-                rows[k] = ring_row(&maps[l], row + k);
-            apply_layer(net, &weights, l, rows, ring_row(&maps[l + 1], row),
-                        maps[l + 1].width);
-        }
-        if (l < last)
-            continue;
-        finish_row(net, maps, row);
-        write_row(batch, image, top + row, left, width, maps[last].channels,
-                  maps[last].ring);
+    int made[MAX_LAYERS + 1] = {maps[0].height};
+    while (made[last] < place.height) {
+        int l = last - 1; /* the last layer that has its input: rings stay short */
+        while (made[l] < made[l + 1] + rows_at_once(net, l) + overlap(net, l))
+            l--;
+        make_rows(net, &weights, maps, l, made[l + 1], for_layers);
+        int row = made[l + 1];
+        made[l + 1] += rows_at_once(net, l);
+        for (; l == last - 1 && row < smaller(made[last], place.height); row++)
+            finish_row(net, maps, batch, &place, row);
     }
 }
 

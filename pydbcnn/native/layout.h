@@ -4,9 +4,10 @@
  * kernel column, input, output), then the biases.
  *
  * Packed, channels of hidden layers are padded to whole vectors with zeros, and
- * three layouts serve three loops:
+ * these layouts serve the loops:
  *   filters   hidden layers, forward: [block][row][column, input][filter], where a
  *             block is VECTORS vectors of filters, so that a block streams through;
+ *             or transformed, see winograd.h: [block][point][3x3 block][input][filter];
  *   dots      the last layer, forward: [output][row][column, input];
  *   flipped   all layers but the first, backward: [block][row][column, output]
  *             [input], rows and columns reversed: the same loop as `filters`.
@@ -43,10 +44,42 @@ INLINE size_t weight_count(const network_shape *net, int l)
     return (size_t)shape->kernel * shape->kernel * shape->inputs * shape->outputs;
 }
 
+enum {
+    SQUARE = 4,  /* outputs of a transform, a side */
+    POINTS = 6,  /* products for them, a side */
+    MAX_BLOCKS = 5, /* 3x3 blocks of the largest kernel, a side */
+};
+
+INLINE int blocks_across(int kernel)
+{
+    return (kernel + 2) / 3;
+}
+
+/* Whether layer `l` is worth transforming: multiplications and the two transforms, a
+ * pixel and filter, against multiplications alone; see winograd.h. */
+INLINE int is_transformed(const network_shape *net, int l)
+{
+    if (net->direct || l == net->n_layers - 1)
+        return 0;
+    const int kernel = net->layers[l].kernel, inputs = map_channels(net, l);
+    const int blocks = blocks_across(kernel);
+    const float transformed = 2.25f * blocks * blocks * inputs + 6.25f +
+                              18.0f * blocks * blocks * inputs / map_channels(net, l + 1);
+    return transformed < 0.8f * kernel * kernel * inputs;
+}
+
+/* Positions of a kernel as it is stored: transformed layers hold POINTS x POINTS for
+ * each 3x3 block. */
+INLINE size_t stored_positions(const network_shape *net, int l)
+{
+    const int kernel = net->layers[l].kernel, blocks = blocks_across(kernel);
+    return is_transformed(net, l) ? (size_t)blocks * blocks * POINTS * POINTS
+                                  : (size_t)kernel * kernel;
+}
+
 INLINE size_t forward_size(const network_shape *net, int l)
 {
-    const int kernel = net->layers[l].kernel;
-    return aligned_floats((size_t)kernel * kernel * map_channels(net, l) *
+    return aligned_floats(stored_positions(net, l) * map_channels(net, l) *
                           map_channels(net, l + 1));
 }
 
@@ -124,14 +157,64 @@ INLINE void pack_layer(const network_shape *net, int l, const float *weights,
             }
 }
 
+/* G g: three weights in a line become six points (points 0, 1, -1, 2, -2, infinity). */
+INLINE void transform_weights(double g0, double g1, double g2, double *point)
+{
+    point[0] = g0 / 4;
+    point[1] = -(g0 + g1 + g2) / 6;
+    point[2] = -(g0 - g1 + g2) / 6;
+    point[3] = (g0 + 2 * g1 + 4 * g2) / 24;
+    point[4] = (g0 - 2 * g1 + 4 * g2) / 24;
+    point[5] = g2;
+}
+
+/* G g G' of a 3x3 block; weights outside the kernel are zero. */
+INLINE void transform_block(const layer_shape *shape, const float *weights, int top,
+                            int left, double point[POINTS][POINTS])
+{
+    const size_t step = (size_t)shape->inputs * shape->outputs;
+    double g[3][3], down[3][POINTS];
+    for (int x = 0; x < 3; x++) {
+        for (int y = 0; y < 3; y++)
+            g[y][x] = top + y < shape->kernel && left + x < shape->kernel
+                          ? weights[((top + y) * shape->kernel + left + x) * step]
+                          : 0;
+        transform_weights(g[0][x], g[1][x], g[2][x], down[x]);
+    }
+    for (int y = 0; y < POINTS; y++)
+        transform_weights(down[0][y], down[1][y], down[2][y], point[y]);
+}
+
+static void pack_transformed(const network_shape *net, int l, const float *weights,
+                             float *packed)
+{
+    const layer_shape *shape = &net->layers[l];
+    const int blocks = blocks_across(shape->kernel), planes = blocks * blocks;
+    const int inputs = map_channels(net, l), outputs = map_channels(net, l + 1);
+    for (int plane = 0; plane < planes; plane++)
+        for (int i = 0; i < shape->inputs; i++)
+            for (int o = 0; o < shape->outputs; o++) {
+                double point[POINTS][POINTS];
+                transform_block(shape, weights + i * shape->outputs + o,
+                                plane / blocks * 3, plane % blocks * 3, point);
+                for (int p = 0; p < POINTS * POINTS; p++)
+                    packed[filter_place(POINTS * POINTS * planes * inputs,
+                                        (p * planes + plane) * inputs + i, outputs,
+                                        o)] = (float)point[p % POINTS][p / POINTS];
+            }
+}
+
 static void pack(const network_shape *net, const float *params, int backward,
                  float *packed)
 {
     memset(packed, 0, packed_size(net, backward) * sizeof(float));
     const packed_weights place = find_weights(net, packed);
     for (int l = 0; l < net->n_layers; l++) {
-        pack_layer(net, l, params, (float *)place.forward[l],
-                   backward && l > 0 ? (float *)place.flipped[l] : NULL);
+        if (is_transformed(net, l))
+            pack_transformed(net, l, params, (float *)place.forward[l]);
+        else
+            pack_layer(net, l, params, (float *)place.forward[l],
+                       backward && l > 0 ? (float *)place.flipped[l] : NULL);
         params += weight_count(net, l);
         memcpy((float *)place.bias[l], params,
                net->layers[l].outputs * sizeof(float));

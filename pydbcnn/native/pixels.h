@@ -24,17 +24,16 @@ static int mirror(int at, int size)
         for (int c = 0; c < channels; c++)                                             \
             *to++ = (float)*(const type *)(row + columns[x] + c * strides[3]) * scale;
 
-/* `height` x `width` pixels from (top, left), which may lie outside the image.
- * `columns` is room for `width` byte offsets. */
-static void read_pixels(const image_batch *batch, ptrdiff_t image, int top, int left,
-                        int height, int width, int channels, ptrdiff_t *columns,
-                        float *to)
+/* `height` rows from `top`, which may lie outside the image, of the pixels at the
+ * byte offsets `columns`; rows begin `stride` floats after each other. */
+static void read_pixels(const image_batch *batch, ptrdiff_t image, int top, int height,
+                        const ptrdiff_t *columns, int width, int channels,
+                        ptrdiff_t stride, float *first)
 {
     const ptrdiff_t *strides = batch->input_strides;
     const float scale = 1.0f / batch->data_range;
-    for (int x = 0; x < width; x++)
-        columns[x] = mirror(left + x, batch->width) * strides[2];
     for (int y = 0; y < height; y++) {
+        float *to = first + y * stride;
         const char *row = batch->input + image * strides[0] +
                           mirror(top + y, batch->height) * strides[1];
         switch (batch->type) {

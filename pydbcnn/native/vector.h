@@ -10,28 +10,35 @@
  * a latency of 4 cycles want at least 8 accumulators; the more there are, the fewer
  * loads a multiply-add costs (AVX-512: 14 loads for 24).
  *
- * A block of the last layer keeps DOT_PIXELS x channels accumulators (channels up
- * to DOT_CHANNELS) beside one weight vector a channel. */
+ * A block of the last layer keeps DOT_ROWS x DOT_PIXELS accumulators beside a column
+ * of up to DOT_TAPS weights and 1 input vector, which serves every row that sees it
+ * (AVX-512: 37 loads for 80). */
 #if defined(__AVX512F__)
-#define LANES 16 /* 32 registers: 12 x 2 + 2 + 1 */
-enum { PIXELS = 12, DOT_PIXELS = 8, DOT_CHANNELS = 3 };
+#define LANES 16 /* 32 registers: 12 x 2 + 2 + 1, 4 x 4 + 5 + 1 */
+enum { PIXELS = 12, DOT_ROWS = 4, DOT_PIXELS = 4 };
 #elif defined(__AVX2__)
-#define LANES 8 /* 16 registers: 6 x 2 + 2 + 1 */
-enum { PIXELS = 6, DOT_PIXELS = 4, DOT_CHANNELS = 3 };
+#define LANES 8 /* 16 registers: 6 x 2 + 2 + 1, 2 x 4 + 5 + 1 */
+enum { PIXELS = 6, DOT_ROWS = 2, DOT_PIXELS = 4 };
 #elif defined(__aarch64__)
 #define LANES 4 /* 32 registers */
-enum { PIXELS = 12, DOT_PIXELS = 8, DOT_CHANNELS = 3 };
+enum { PIXELS = 12, DOT_ROWS = 4, DOT_PIXELS = 4 };
 #else
 #define LANES 4 /* 16 registers, and products need one of their own */
-enum { PIXELS = 6, DOT_PIXELS = 4, DOT_CHANNELS = 3 };
+enum { PIXELS = 6, DOT_ROWS = 2, DOT_PIXELS = 2 };
 #endif
 
-enum { VECTORS = 2 }; /* vectors of filters in a block */
+enum { VECTORS = 2 };  /* vectors of filters in a block */
+enum { DOT_TAPS = 5 }; /* rows of a kernel that are held at once */
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef int mask __attribute__((vector_size(4 * LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
+
+INLINE int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
 
 INLINE vec load(const float *from)
 {
@@ -59,25 +66,46 @@ INLINE vec where_positive(vec condition, vec value)
     return where((mask)(condition > (vec){0}), value);
 }
 
-/* The lanes added in halves: the same order everywhere, so the same bits. */
-INLINE float sum_lanes(vec value)
+/* Lanes 0, 2, 4, ... and 1, 3, 5, ... of two vectors joined. */
+#if LANES == 16
+#define EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD_LANES 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#elif LANES == 8
+#define EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_LANES 1, 3, 5, 7, 9, 11, 13, 15
+#else
+#define EVEN_LANES 0, 2, 4, 6
+#define ODD_LANES 1, 3, 5, 7
+#endif
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (mask){__VA_ARGS__})
+#endif
+
+/* Sums of neighbouring lanes, those of `a` first. */
+INLINE vec add_neighbours(vec a, vec b)
 {
-    float lane[LANES] __attribute__((aligned(64)));
-    store(lane, value);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            lane[i] += lane[i + half];
-    return lane[0];
+    return SHUFFLE(a, b, EVEN_LANES) + SHUFFLE(a, b, ODD_LANES);
+}
+
+/* The lanes of each of `count` vectors summed: sum number i becomes lane i % LANES of
+ * vector i / LANES.  Always in pairs, so a sum has the same bits in any place. */
+INLINE void sum_lanes(int count, vec *values)
+{
+#pragma GCC unroll 4
+    for (int lanes = LANES; lanes > 1; lanes /= 2) {
+#pragma GCC unroll 16
+        for (int i = 0; i < (count + 1) / 2; i++)
+            values[i] = add_neighbours(values[2 * i],
+                                       values[smaller(2 * i + 1, count - 1)]);
+        count = (count + 1) / 2;
+    }
 }
 
 INLINE int round_up(int value, int step)
 {
     return (value + step - 1) / step * step;
-}
-
-INLINE int smaller(int a, int b)
-{
-    return a < b ? a : b;
 }
 
 /* Buffers within one allocation start at multiples of 64 bytes. */

@@ -1,0 +1,277 @@
+/* Hidden layers with fewer multiplications: Winograd's F(4x4, 3x3).
+ *
+ * A kernel is cut into `blocks` x `blocks` blocks of 3x3, padded with zeros.  For a
+ * square of 4x4 outputs and one block, 6x6 inputs d and the 3x3 weights g give
+ *
+ *     Y = A' [ (G g G') . (B' d B) ] A
+ *
+ * with 36 multiplications instead of 144 (Lavin and Gray 2016, equation 15).  The sums
+ * over blocks and channels are taken before A is applied, so A costs once a filter:
+ * 36 / 16 blocks^2 multiplications a pixel, channel and filter (9x9: 20.25 for 81),
+ * and 6.25 additions a pixel and filter.
+ *
+ * Between the transforms, each of the 36 points is a product of two matrices, (tiles
+ * x inputs) and (inputs x filters): the loop of convolution.h.
+ *
+ * Squares of 4x4 begin where the map does, so callers begin maps at multiples of 4:
+ * then a result does not depend on the tile in which it was computed. */
+#ifndef PYDBCNN_WINOGRAD_H
+#define PYDBCNN_WINOGRAD_H
+
+#include "convolution.h"
+#include "layout.h"
+
+/* Squares that are multiplied together.  A group's products of one column of points
+ * and its values after the first half of the output transform take (6 + 24) x 12 x 2
+ * vectors: 45 KiB for AVX-512, 11 KiB for AVX2 (6 squares), so they stay in the cache
+ * while the weights stream past them, once for each group. */
+enum { GROUP = PIXELS };
+
+typedef struct {
+    const float *const *rows; /* input rows under the blocks: 3 blocks + 3 */
+    ptrdiff_t phase[4];       /* floats from a row's start to its pixel 0, 1, 2, 3 */
+    ptrdiff_t square;         /* floats from a pixel to the fourth after it */
+    int blocks;
+    int inputs;
+    const float *weights; /* [filters of a block][point][block][input][filter] */
+    const float *bias;
+    float *const *outputs; /* SQUARE rows */
+    int filters;           /* padded to whole vectors */
+    int squares;
+    float *scratch;
+} winograd_task;
+
+/* Floats of a transformed row of a group: a vector more may be written. */
+INLINE int group_stride(int inputs)
+{
+    return round_up(GROUP * inputs, LANES);
+}
+
+INLINE size_t winograd_scratch(int blocks, int inputs)
+{
+    return (size_t)POINTS * POINTS * blocks * blocks * group_stride(inputs) +
+           (size_t)POINTS * (SQUARE + 1) * GROUP * VECTORS * LANES;
+}
+
+/* B' d: six inputs in a line become six points. */
+INLINE void transform_inputs(const vec *d, vec *point)
+{
+    const vec even = d[4] - 4.0f * d[2], odd = d[3] - 4.0f * d[1];
+    const vec even2 = d[4] - d[2], odd2 = 2.0f * (d[3] - d[1]);
+    point[0] = 4.0f * d[0] - 5.0f * d[2] + d[4];
+    point[1] = even + odd;
+    point[2] = even - odd;
+    point[3] = even2 + odd2;
+    point[4] = even2 - odd2;
+    point[5] = 4.0f * d[1] - 5.0f * d[3] + d[5];
+}
+
+/* A' m: six points in a line become four outputs. */
+INLINE void transform_outputs(const vec *m, vec *y)
+{
+    const vec sum = m[1] + m[2], difference = m[1] - m[2];
+    const vec sum2 = m[3] + m[4], difference2 = m[3] - m[4];
+    y[0] = m[0] + sum + sum2;
+    y[1] = difference + 2.0f * difference2;
+    y[2] = sum + 4.0f * sum2;
+    y[3] = difference + 8.0f * difference2 + m[5];
+}
+
+INLINE vec load_any(const float *from)
+{
+    vec value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+/* One vector of inputs of each of the `blocks` blocks that lie side by side. */
+INLINE void transform_row_of_blocks(const int blocks, const winograd_task *task,
+                                    const float *const *rows, ptrdiff_t at, float *to,
+                                    ptrdiff_t block_stride, ptrdiff_t point_stride)
+{
+    vec column[3 * MAX_BLOCKS + 3][POINTS]; /* of the input, transformed downwards */
+#pragma GCC unroll 24
+    for (int x = 0; x < 3 * blocks + 3; x++) {
+        vec d[POINTS];
+        const ptrdiff_t from = at + task->phase[x % 4] + x / 4 * task->square;
+#pragma GCC unroll 8
+        for (int y = 0; y < POINTS; y++)
+            d[y] = load_any(rows[y] + from);
+        transform_inputs(d, column[x]);
+    }
+#pragma GCC unroll 8
+    for (int block = 0; block < blocks; block++)
+        for (int y = 0; y < POINTS; y++) {
+            vec d[POINTS], point[POINTS];
+#pragma GCC unroll 8
+            for (int x = 0; x < POINTS; x++)
+                d[x] = column[3 * block + x][y];
+            transform_inputs(d, point);
+#pragma GCC unroll 8
+            for (int x = 0; x < POINTS; x++)
+                store(to + block * block_stride + (x * POINTS + y) * point_stride,
+                      point[x]);
+        }
+}
+
+/* Transformed inputs of `count` squares: [point][block][square, input]. */
+INLINE void transform_group(const int blocks, const winograd_task *task, int first,
+                            int count, float *to)
+{
+    const ptrdiff_t stride = group_stride(task->inputs);
+    const ptrdiff_t point_stride = stride * blocks * blocks;
+    /* The squares of a phase are contiguous, or else the inputs are whole vectors. */
+    const int contiguous = task->square == task->inputs;
+    const int runs = contiguous ? 1 : count;
+    const int length = contiguous ? count * task->inputs : task->inputs;
+    for (int block = 0; block < blocks; block++, to += blocks * stride)
+        for (int run = 0; run < runs; run++)
+            for (int i = 0; i < length; i += LANES)
+                transform_row_of_blocks(blocks, task, task->rows + 3 * block,
+                                        (first + run) * task->square + i,
+                                        to + run * length + i, stride, point_stride);
+}
+
+INLINE void multiply_block(const int squares, const int vectors, const int inputs,
+                           int planes, const float *values, ptrdiff_t plane_stride,
+                           const float *weights, float *products)
+{
+    vec sum[GROUP][VECTORS];
+#pragma GCC unroll 16
+    for (int s = 0; s < squares; s++)
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; v++)
+            sum[s][v] = (vec){0};
+    for (int plane = 0; plane < planes; plane++, values += plane_stride) {
+        const float *in = values;
+        for (int i = 0; i < inputs; i++, in++, weights += vectors * LANES) {
+            vec weight[VECTORS];
+#pragma GCC unroll 16
+            for (int v = 0; v < vectors; v++)
+                weight[v] = load(weights + v * LANES);
+#pragma GCC unroll 16
+            for (int s = 0; s < squares; s++) {
+                const float value = in[s * inputs];
+#pragma GCC unroll 16
+                for (int v = 0; v < vectors; v++)
+                    sum[s][v] += weight[v] * value;
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int s = 0; s < squares; s++)
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; v++)
+            store(products + (s * vectors + v) * LANES, sum[s][v]);
+}
+
+/* Products of the POINTS points of one column, transformed downwards: SQUARE values
+ * for each square and vector of filters. */
+INLINE void multiply_column(const int squares, const int vectors, const int inputs,
+                            int planes, const float *values, const float *weights,
+                            float *products, float *column)
+{
+    const ptrdiff_t stride = group_stride(inputs);
+    const int step = squares * vectors * LANES;
+    for (int y = 0; y < POINTS; y++)
+        multiply_block(squares, vectors, inputs, planes, values + y * planes * stride,
+                       stride, weights + y * planes * inputs * vectors * LANES,
+                       products + y * step);
+    for (int i = 0; i < step; i += LANES) {
+        vec m[POINTS], result[SQUARE];
+#pragma GCC unroll 8
+        for (int y = 0; y < POINTS; y++)
+            m[y] = load(products + y * step + i);
+        transform_outputs(m, result);
+#pragma GCC unroll 8
+        for (int y = 0; y < SQUARE; y++)
+            store(column + y * step + i, result[y]);
+    }
+}
+
+/* The outputs of one square and one vector of filters. */
+INLINE void finish_square(const float *columns, ptrdiff_t step, vec bias,
+                          float *const *outputs, ptrdiff_t at, ptrdiff_t pixel)
+{
+#pragma GCC unroll 8
+    for (int y = 0; y < SQUARE; y++) {
+        vec m[POINTS], result[SQUARE];
+#pragma GCC unroll 8
+        for (int x = 0; x < POINTS; x++)
+            m[x] = load(columns + (x * SQUARE + y) * step);
+        transform_outputs(m, result);
+#pragma GCC unroll 8
+        for (int x = 0; x < SQUARE; x++)
+            store(outputs[y] + at + x * pixel, rectify(result[x] + bias));
+    }
+}
+
+INLINE void multiply_and_finish(const int vectors, const int inputs,
+                                const winograd_task *task, int first, int count,
+                                const float *values, const float *weights, int filter,
+                                float *products)
+{
+    const int planes = task->blocks * task->blocks;
+    const ptrdiff_t step = (ptrdiff_t)count * vectors * LANES;
+    float *columns = products + POINTS * GROUP * VECTORS * LANES;
+    for (int x = 0; x < POINTS; x++) {
+        WITH_BLOCK(count, GROUP,
+                   multiply_column(block, vectors, inputs, planes, values, weights,
+                                   products, columns + x * SQUARE * step))
+        values += POINTS * planes * group_stride(inputs);
+        weights += POINTS * planes * inputs * vectors * LANES;
+    }
+    for (int s = 0; s < count; s++)
+        for (int v = 0; v < vectors; v++)
+            finish_square(columns + (s * vectors + v) * LANES, step,
+                          load(task->bias + filter + v * LANES), task->outputs,
+                          (ptrdiff_t)(first + s) * SQUARE * task->filters + filter +
+                              v * LANES,
+                          task->filters);
+}
+
+INLINE void winograd_group(const int blocks, const int inputs,
+                           const winograd_task *task, int first, int count)
+{
+    const int points = POINTS * POINTS;
+    float *values = task->scratch;
+    float *products =
+        values + (size_t)points * blocks * blocks * group_stride(inputs);
+    const float *weights = task->weights;
+    transform_group(blocks, task, first, count, values);
+    for (int filter = 0; filter < task->filters; filter += VECTORS * LANES) {
+        if (task->filters - filter > LANES)
+            multiply_and_finish(2, inputs, task, first, count, values, weights, filter,
+                                products);
+        else
+            multiply_and_finish(1, inputs, task, first, count, values, weights, filter,
+                                products);
+        weights += (size_t)points * blocks * blocks * inputs * VECTORS * LANES;
+    }
+}
+
+INLINE void winograd_groups(const int blocks, const int inputs,
+                            const winograd_task *task)
+{
+    const int part = even_part(task->squares, GROUP);
+    for (int first = 0; first < task->squares; first += part)
+        winograd_group(blocks, inputs, task, first,
+                       smaller(part, task->squares - first));
+}
+
+/* SQUARE rows of a layer. */
+static void winograd_rows(const winograd_task *task)
+{
+    if (task->blocks == 3 && task->inputs == 1)
+        winograd_groups(3, 1, task);
+    else if (task->blocks == 3 && task->inputs == 3)
+        winograd_groups(3, 3, task);
+    else if (task->blocks == 2)
+        winograd_groups(2, task->inputs, task);
+    else if (task->blocks == 1)
+        winograd_groups(1, task->inputs, task);
+    else
+        winograd_groups(task->blocks, task->inputs, task);
+}
+
+#endif
