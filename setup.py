@@ -13,10 +13,6 @@ from setuptools._distutils.sysconfig import customize_compiler
 from setuptools.errors import CompileError
 
 NATIVE = Path("pydbcnn/native")
-INSTRUCTION_SETS = {"baseline": []}
-if platform.machine().lower() in {"x86_64", "amd64"}:
-    INSTRUCTION_SETS |= {"avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f"]}
-MACROS = [("PYDBCNN_X86", None)] if len(INSTRUCTION_SETS) > 1 else []
 
 
 def compiles(flags):
@@ -32,6 +28,17 @@ def compiles(flags):
             return False
     return True
 
+
+INSTRUCTION_SETS = {"baseline": []}
+MACROS = []
+if platform.machine().lower() in {"x86_64", "amd64"}:
+    INSTRUCTION_SETS |= {"avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f"]}
+    MACROS += [("PYDBCNN_X86", None)]
+    BFLOAT16 = ["-mavx512f", "-mavx512bf16"]
+    AMX = ["-mamx-tile", "-mamx-bf16"]
+    if compiles([*BFLOAT16, *AMX]):  # GCC 11, Clang 12
+        INSTRUCTION_SETS |= {"avx512_bf16": BFLOAT16, "amx": [*BFLOAT16, *AMX]}
+        MACROS += [("PYDBCNN_BFLOAT16", None)]
 
 FLAGS = ["-O3", "-g0", "-std=gnu11", "-fPIC", "-fno-math-errno", "-fno-trapping-math"]
 # GCC would carry input values from one tap to the next and spill them to the stack.

@@ -1,6 +1,9 @@
 """Where the arithmetic happens. This is the only place that chooses a backend."""
 
-__all__ = ["DeviceUnavailableError", "available_devices", "get_backend"]
+__all__ = ["PRECISIONS", "DeviceUnavailableError", "available_devices", "get_backend"]
+
+
+PRECISIONS = ("float32", "bfloat16", "float64")
 
 
 class DeviceUnavailableError(RuntimeError):
@@ -31,8 +34,9 @@ def get_backend(device="auto", precision="float32"):
     ----------
     device : {"auto", "cpu"}, default="auto"
         "auto" takes the fastest device that there is.
-    precision : {"float32", "float64"}, default="float32"
-        "float64" computes in NumPy, for checking: some hundred times slower.
+    precision : {"float32", "bfloat16", "float64"}, default="float32"
+        "bfloat16" needs a processor with AVX512_BF16 or AMX; gradients stay in single
+        precision. "float64" computes in NumPy, for checking: some hundred times slower.
 
     Returns
     -------
@@ -43,19 +47,21 @@ def get_backend(device="auto", precision="float32"):
     DeviceUnavailableError
         When the device cannot be used here.
     ValueError
-        When there is no such precision.
+        When there is no such precision, or this processor does not have it.
     """
     if device not in ("auto", *available_devices()):
         raise DeviceUnavailableError(
             f"device={device!r} cannot be used: this version of pydbcnn computes on "
             f"{', '.join(available_devices())}. Pass device='auto' or 'cpu'."
         )
-    if precision not in ("float32", "float64"):
-        raise ValueError(f"precision={precision!r}: expected 'float32' or 'float64'.")
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"precision={precision!r}: expected one of {', '.join(PRECISIONS)}."
+        )
     if precision == "float64":
         from .reference import ReferenceBackend
 
         return ReferenceBackend()
     from .cpu import CpuBackend
 
-    return CpuBackend()
+    return CpuBackend(precision=precision)

@@ -53,6 +53,7 @@ cdef extern from "native/engine.h" nogil:
         int tile_width
         int tiles_down
         int tiles_across
+        double *seconds
     ctypedef struct patch_batch:
         const float *inputs
         const float *targets
@@ -63,14 +64,18 @@ cdef extern from "native/engine.h" nogil:
         int blocks_down
         int blocks_across
         float delta_scale
-    ctypedef struct engine_table "engine":
-        const char *name
-        int lanes
+    ctypedef struct forward_kernels:
         size_t (*packed_size)(const network_shape *, int) noexcept nogil
         void (*pack)(const network_shape *, const float *, int, float *) noexcept nogil
         size_t (*tile_scratch)(const network_shape *, int, int) noexcept nogil
         void (*forward_tile)(const network_shape *, const float *,
                              const image_batch *, ptrdiff_t, float *) noexcept nogil
+        double (*peak_loop)(long, float *) noexcept nogil
+    ctypedef struct engine_table "engine":
+        const char *name
+        int lanes
+        forward_kernels float32
+        forward_kernels bfloat16
         size_t (*block_scratch)(const network_shape *, int, int) noexcept nogil
         double (*block_gradient)(const network_shape *, const float *,
                                  const patch_batch *, ptrdiff_t, float *,
@@ -118,6 +123,13 @@ cdef class Engine:
     def lanes(self):
         return self.table.lanes
 
+    @property
+    def precisions(self):
+        """Names of the precisions that this engine computes in."""
+        if self.table.bfloat16.forward_tile == NULL:
+            return ("float32",)
+        return ("float32", "bfloat16")
+
 
 def available_engines():
     """The engines that this processor can run, the best last."""
@@ -146,20 +158,26 @@ cdef network_shape describe(layers, residual, direct) except *:
 
 
 cdef class Weights:
-    """Parameters of a network in the layout of an engine."""
+    """Parameters of a network in the layout of an engine and a precision.
+
+    `direct` keeps layers from being transformed; the gradient needs that.
+    """
 
     cdef Engine engine
+    cdef const forward_kernels *kernels
     cdef network_shape net
     cdef float *packed
 
     def __cinit__(self, Engine engine, layers, residual, const float[::1] params,
-                  bint backward, bint direct):
+                  str precision, bint backward, bint direct):
         self.engine = engine
+        self.kernels = (&engine.table.bfloat16 if precision == "bfloat16"
+                        else &engine.table.float32)
         self.net = describe(layers, residual, direct)
-        self.packed = allocate(engine.table.packed_size(&self.net, backward))
+        self.packed = allocate(self.kernels.packed_size(&self.net, backward))
         if self.packed == NULL:
             raise MemoryError("no memory for the weights of the network")
-        engine.table.pack(&self.net, &params[0], backward, self.packed)
+        self.kernels.pack(&self.net, &params[0], backward, self.packed)
 
     def __dealloc__(self):
         free(self.packed)
@@ -171,10 +189,13 @@ cdef int parts(int total, int part) noexcept nogil:
 
 def forward(Weights weights, cnp.ndarray images, cnp.ndarray output,
             float data_range, int first_row, int last_row, int tile_height,
-            int tile_width, int n_threads):
+            int tile_width, int n_threads, double[::1] seconds=None):
     """Fill rows of `output` from `images`: (n, height, width, channels), any strides.
+
+    `seconds` collects the time of each layer and, last, of reading and writing
+    pixels; that needs n_threads=1.
     """
-    cdef const engine_table *table = weights.engine.table
+    cdef const forward_kernels *kernels = weights.kernels
     cdef const network_shape *net = &weights.net
     cdef image_batch batch
     cdef ptrdiff_t tile, n_tiles
@@ -188,6 +209,7 @@ def forward(Weights weights, cnp.ndarray images, cnp.ndarray output,
         batch.output_strides[i] = cnp.PyArray_STRIDE(output, i)
     batch.type = <pixel_type> <int> _PIXEL_TYPES[images.dtype.name]
     batch.data_range = data_range
+    batch.seconds = NULL if seconds is None else &seconds[0]
     batch.height = images.shape[1]
     batch.width = images.shape[2]
     batch.tile_height = tile_height
@@ -197,14 +219,32 @@ def forward(Weights weights, cnp.ndarray images, cnp.ndarray output,
     batch.tiles_down = parts(last_row - first_row, tile_height)
     batch.tiles_across = parts(batch.width, tile_width)
     n_tiles = <ptrdiff_t> images.shape[0] * batch.tiles_down * batch.tiles_across
-    scratch_size = whole_lines(table.tile_scratch(net, tile_height, tile_width))
+    scratch_size = whole_lines(kernels.tile_scratch(net, tile_height, tile_width))
     scratch = allocate(scratch_size * n_threads)
     if scratch == NULL:
         raise MemoryError(f"no memory for a tile of {tile_height}x{tile_width} pixels")
     for tile in prange(n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic"):
-        table.forward_tile(net, weights.packed, &batch, tile,
-                           scratch + scratch_size * threadid())
+        kernels.forward_tile(net, weights.packed, &batch, tile,
+                             scratch + scratch_size * threadid())
     free(scratch)
+
+
+def peak_loop(Engine engine, str precision, long rounds, int n_threads):
+    """Multiply-adds on every thread; returns how many operations that were."""
+    cdef const forward_kernels *kernels = (
+        &engine.table.bfloat16 if precision == "bfloat16" else &engine.table.float32)
+    cdef float *values = allocate(64 * n_threads)
+    cdef double done = 0
+    cdef int thread, i
+    if values == NULL:
+        raise MemoryError("no memory for a few vectors")
+    for i in range(64 * n_threads):
+        values[i] = 0.5
+    for thread in prange(n_threads, nogil=True, num_threads=n_threads,
+                         schedule="static"):
+        done += kernels.peak_loop(rounds, values + 64 * thread)
+    free(values)
+    return done
 
 
 def squares_and_gradient(Weights weights, const float[:, :, :, ::1] inputs,

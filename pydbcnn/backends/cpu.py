@@ -1,6 +1,7 @@
 """The CPU engine: our C kernels, the best instruction set that the machine has."""
 
 import os
+import time
 
 import numpy as np
 
@@ -18,8 +19,11 @@ except ImportError as error:  # pragma: no cover - needs a build without extensi
 
 # Tiles of the forward pass: wide enough that the halo is a small share of the work,
 # narrow enough that the rows of the maps that a layer needs stay in a 1 MiB cache.
-_TILE_HEIGHT, _TILE_WIDTH = 128, 128
+_TILE = 128
 _TILE_BYTES = 2**20
+# With bfloat16, maps take half the memory, and arithmetic a fraction of the time, so
+# that overheads count for more.
+_HALF_TILE = 128, 512
 _SQUARE = 4  # tiles are whole squares of the transformed layers
 # Pixels between two calls of `on_pixels`, and between two looks at Ctrl-C.
 _BAND_PIXELS = 2**22
@@ -39,21 +43,29 @@ class CpuBackend:
     Parameters
     ----------
     isa : str or None, default=None
-        Instruction set: "baseline", "avx2" or "avx512". None takes the best that
-        the processor has, or what the environment variable ``PYDBCNN_ISA`` names.
+        Instruction set, one of `available_isas`. None takes the best that the
+        processor has, or what the environment variable ``PYDBCNN_ISA`` names.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the forward pass. Gradients are always computed in single precision.
+    direct : bool, default=False
+        Whether no layer is transformed (see ``native/winograd.h``): the reference of
+        the transformed ones.
 
     Raises
     ------
     ValueError
-        When the instruction set is unknown, or this processor does not have it.
+        When the instruction set is unknown, or this processor does not have it, or it
+        has no products of that precision.
     """
 
     name = "cpu"
     device = "cpu"
 
-    def __init__(self, isa=None, *, direct=False):
+    def __init__(self, isa=None, precision="float32", *, direct=False):
+        self.precision = precision
         self.direct = direct
         self._engine = _find_engine(isa or os.environ.get("PYDBCNN_ISA"))
+        _check_precision(self._engine, precision)
 
     @property
     def isa(self):
@@ -70,7 +82,8 @@ class CpuBackend:
         network, params, images, data_range
             As in the reference. `images` may have any strides.
         tile : tuple of int, optional
-            Height and width of the tiles. It has no influence on the result.
+            Height and width of the tiles, which are rounded up to multiples of 4. They
+            have no influence on the result.
         on_pixels : callable, optional
             Called now and then with the number of pixels that are done since.
 
@@ -86,9 +99,8 @@ class CpuBackend:
             )
         out = np.empty((n, height, width, network.n_channels_out), images.dtype)
         weights = self._pack(network, params, backward=False)
-        tile_height, tile_width = (
-            -(-side // _SQUARE) * _SQUARE
-            for side in tile or _tile_size(network, height, width)
+        tile_height, tile_width = _whole_squares(
+            tile or self._tile(network, height, width)
         )
         n_threads = thread_count()
         threads_started(n_threads)
@@ -130,6 +142,63 @@ class CpuBackend:
         )
         return squares / targets.size / 2, gradient
 
+    def layer_seconds(self, network, params, images, *, data_range):
+        """Seconds that one thread spends in each layer and, last, on pixels.
+
+        Parameters
+        ----------
+        network, params, images, data_range
+            As in `forward`.
+
+        Returns
+        -------
+        seconds : array of shape (4,)
+        """
+        n, height, width, _ = images.shape
+        out = np.empty((n, height, width, network.n_channels_out), images.dtype)
+        seconds = np.zeros(len(network.layers) + 1)
+        tile = _whole_squares(self._tile(network, height, width))
+        weights = self._pack(network, params, backward=False)
+        _cpu.forward(weights, images, out, data_range, 0, height, *tile, 1, seconds)
+        return seconds
+
+    def peak_rate(self, n_threads=None, *, n_repeats=5):
+        """Floating-point operations a second of a loop that does nothing else.
+
+        Parameters
+        ----------
+        n_threads : int, default=None
+            None means as many as `forward` uses.
+        n_repeats : int, default=5
+            The fastest of so many repeats of some 20 ms counts.
+
+        Returns
+        -------
+        rate : float
+            In the instruction set and precision of this backend; a multiply-add
+            counts as two operations.
+        """
+        n_threads = thread_count() if n_threads is None else n_threads
+        threads_started(n_threads)
+        rounds, fastest = 1000, 0.0
+        while n_repeats > 0:
+            start = time.perf_counter()
+            done = _cpu.peak_loop(self._engine, self.precision, rounds, n_threads)
+            seconds = time.perf_counter() - start
+            if seconds < 0.01:
+                rounds *= 2
+                continue
+            fastest = max(fastest, done / seconds)
+            n_repeats -= 1
+        return fastest
+
+    def _tile(self, network, height, width):
+        if self.precision == "bfloat16":
+            most = _HALF_TILE
+        else:
+            most = _TILE, _widest_tile(network)
+        return _even_part(height, most[0]), _even_part(width, most[1])
+
     def _pack(self, network, params, *, backward):
         params = np.ascontiguousarray(params, np.float32)
         return _cpu.Weights(
@@ -137,6 +206,7 @@ class CpuBackend:
             network.layers,
             network.residual,
             params,
+            "float32" if backward else self.precision,
             backward,
             backward or self.direct,
         )
@@ -155,6 +225,26 @@ def _find_engine(isa):
     return engines[isa]
 
 
+def _check_precision(engine, precision):
+    if precision in engine.precisions:
+        return
+    able = [
+        other.name
+        for other in _cpu.available_engines()
+        if precision in other.precisions
+    ]
+    raise ValueError(
+        f"precision={precision!r} needs the instruction set avx512_bf16 or amx, and "
+        f"{engine.name!r} is in use: "
+        + (
+            f"unset PYDBCNN_ISA, or set it to one of {', '.join(able)}, "
+            if able
+            else "this processor, or this build, does not have them. Use another one, "
+        )
+        + "or pass precision='float32'."
+    )
+
+
 def available_isas():
     """Names of the instruction sets that can run here, the best last."""
     return [engine.name for engine in _cpu.available_engines()]
@@ -166,10 +256,17 @@ def _even_part(total, most):
     return -(-total // n_parts)
 
 
-def _tile_size(network, height, width):
-    kept = sum(layer.n_inputs * layer.kernel_size * 4 for layer in network.layers[1:])
-    widest = max(16, min(_TILE_WIDTH, _TILE_BYTES // kept - 2 * network.radius))
-    return _even_part(height, _TILE_HEIGHT), _even_part(width, widest)
+def _whole_squares(tile):
+    return tuple(-(-side // _SQUARE) * _SQUARE for side in tile)
+
+
+def _widest_tile(network):
+    """Pixels across whose rings of rows (see ``native/forward.h``) fit the cache."""
+    bytes_across = sum(
+        4 * layer.n_inputs * (layer.kernel_size + 2 * (_SQUARE - 1))
+        for layer in network.layers[1:]
+    )
+    return max(16, min(_TILE, _TILE_BYTES // bytes_across - 2 * network.radius))
 
 
 def _n_groups(network, n, height, width):

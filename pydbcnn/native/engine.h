@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { MAX_LAYERS = 8 };
+enum { MAX_LAYERS = 8, MAX_KERNEL = 15 };
 
 /* Element types of the images that a tile reads and writes. */
 typedef enum { PIXEL_UINT8, PIXEL_UINT16, PIXEL_FLOAT32, PIXEL_FLOAT64 } pixel_type;
@@ -37,6 +37,7 @@ typedef struct {
     int first_row, last_row; /* what to compute; the rest is context */
     int tile_height, tile_width;
     int tiles_down, tiles_across; /* tiles of one image */
+    double *seconds; /* of each layer, then of the pixels; NULL: not measured */
 } image_batch;
 
 /* Patches with their context: each input is larger than its target by the radius
@@ -50,10 +51,8 @@ typedef struct {
     float delta_scale;              /* 1 / number of target values */
 } patch_batch;
 
+/* The forward pass in one precision. */
 typedef struct {
-    const char *name;
-    int lanes; /* floats in a vector */
-
     /* Floats that the packed weights take, and packing them.  `backward` adds what
      * only the gradient needs. */
     size_t (*packed_size)(const network_shape *net, int backward);
@@ -64,6 +63,17 @@ typedef struct {
     size_t (*tile_scratch)(const network_shape *net, int tile_height, int tile_width);
     void (*forward_tile)(const network_shape *net, const float *packed,
                          const image_batch *batch, ptrdiff_t tile, float *scratch);
+
+    /* Multiply-adds at the speed limit of the processor: returns how many operations
+     * `rounds` rounds are.  `values` is room for two vectors, the first one set. */
+    double (*peak_loop)(long rounds, float *values);
+} forward_kernels;
+
+typedef struct {
+    const char *name;
+    int lanes; /* floats in a vector */
+    forward_kernels float32;
+    forward_kernels bfloat16; /* NULL where the instruction set has no such products */
 
     /* One block of one patch: adds its gradient, in the packed layout, to
      * `gradient`, and returns its sum of squared errors. */
@@ -82,6 +92,10 @@ extern const engine pydbcnn_engine_baseline;
 #ifdef PYDBCNN_X86
 extern const engine pydbcnn_engine_avx2;
 extern const engine pydbcnn_engine_avx512;
+#ifdef PYDBCNN_BFLOAT16
+extern const engine pydbcnn_engine_avx512_bf16;
+extern const engine pydbcnn_engine_amx;
+#endif
 #endif
 
 /* All engines of this build, the best last, ended by NULL. */

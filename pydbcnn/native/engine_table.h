@@ -2,6 +2,10 @@
  * this one, and the compiler's flags decide which vectors it uses. */
 #include "backward.h"
 #include "forward.h"
+#include "peak.h"
+#if defined(__AVX512BF16__)
+#include "bfloat16.h"
+#endif
 
 #define JOIN(a, b) a##b
 #define ENGINE_SYMBOL(name) JOIN(pydbcnn_engine_, name)
@@ -11,10 +15,11 @@
 const engine ENGINE_SYMBOL(ENGINE_NAME) = {
     .name = ENGINE_TEXT(ENGINE_NAME),
     .lanes = LANES,
-    .packed_size = packed_size,
-    .pack = pack,
-    .tile_scratch = tile_scratch,
-    .forward_tile = forward_tile,
+    .float32 = {packed_size, pack, tile_scratch, forward_tile, peak_loop},
+#if defined(__AVX512BF16__)
+    .bfloat16 = {bf16_packed_size, bf16_pack, bf16_tile_scratch, bf16_forward_tile,
+                 bf16_peak_loop},
+#endif
     .block_scratch = block_scratch,
     .block_gradient = block_gradient,
     .gradient_size = gradient_size,

@@ -10,9 +10,10 @@
 #include "convolution.h"
 #include "layout.h"
 #include "pixels.h"
+#include "stopwatch.h"
 #include "winograd.h"
 
-enum { MAX_KERNEL = 15, MAX_ROWS = 4 }; /* rows: SQUARE or DOT_ROWS */
+enum { MAX_ROWS = 4 }; /* made at once: SQUARE or DOT_ROWS */
 
 /* Map `l` of a tile: the pixels that are needed of it, and a ring of the rows that
  * layer `l` reads. */
@@ -179,25 +180,6 @@ INLINE void find_columns(const image_batch *batch, const tile_map *map, int left
             mirror(left + x, batch->width) * batch->input_strides[2];
 }
 
-/* Part of the image that tile number `tile` covers. */
-typedef struct {
-    ptrdiff_t image;
-    int top, left, height, width;
-} tile_place;
-
-INLINE tile_place place_tile(const image_batch *batch, ptrdiff_t tile)
-{
-    const ptrdiff_t per_image = (ptrdiff_t)batch->tiles_down * batch->tiles_across;
-    const int number = (int)(tile % per_image);
-    const int top = batch->first_row + number / batch->tiles_across * batch->tile_height;
-    const int left = number % batch->tiles_across * batch->tile_width;
-    return (tile_place){
-        .image = tile / per_image, .top = top, .left = left,
-        .height = smaller(batch->tile_height, batch->last_row - top),
-        .width = smaller(batch->tile_width, batch->width - left),
-    };
-}
-
 /* A finished row: the input is added if the network is residual. */
 INLINE void finish_row(const network_shape *net, const tile_map *maps,
                        const image_batch *batch, const tile_place *place, int row)
@@ -219,6 +201,7 @@ static void forward_tile(const network_shape *net, const float *packed,
     const int last = net->n_layers, radius = radius_from(net, 0);
     const tile_place place = place_tile(batch, tile);
     const packed_weights weights = find_weights(net, packed);
+    stopwatch watch = start_stopwatch(batch->seconds);
 
     tile_map maps[MAX_LAYERS + 1];
     float *for_layers = scratch + lay_out_tile(net, place.height, place.width, maps,
@@ -227,6 +210,7 @@ static void forward_tile(const network_shape *net, const float *packed,
     find_columns(batch, &maps[0], place.left - radius, columns);
     read_pixels(batch, place.image, place.top - radius, maps[0].height, columns,
                 maps[0].width, maps[0].channels, maps[0].stride, maps[0].ring);
+    add_time(&watch, last);
 
     int made[MAX_LAYERS + 1] = {maps[0].height};
     while (made[last] < place.height) {
@@ -234,10 +218,12 @@ static void forward_tile(const network_shape *net, const float *packed,
         while (made[l] < made[l + 1] + rows_at_once(net, l) + overlap(net, l))
             l--;
         make_rows(net, &weights, maps, l, made[l + 1], for_layers);
+        add_time(&watch, l);
         int row = made[l + 1];
         made[l + 1] += rows_at_once(net, l);
         for (; l == last - 1 && row < smaller(made[last], place.height); row++)
             finish_row(net, maps, batch, &place, row);
+        add_time(&watch, last);
     }
 }
 

@@ -3,9 +3,29 @@
 #define PYDBCNN_PIXELS_H
 
 #include "engine.h"
+#include "vector.h"
 
 #include <math.h>
 #include <stdint.h>
+
+/* Part of the image that tile number `tile` covers. */
+typedef struct {
+    ptrdiff_t image;
+    int top, left, height, width;
+} tile_place;
+
+INLINE tile_place place_tile(const image_batch *batch, ptrdiff_t tile)
+{
+    const ptrdiff_t per_image = (ptrdiff_t)batch->tiles_down * batch->tiles_across;
+    const int number = (int)(tile % per_image);
+    const int top = batch->first_row + number / batch->tiles_across * batch->tile_height;
+    const int left = number % batch->tiles_across * batch->tile_width;
+    return (tile_place){
+        .image = tile / per_image, .top = top, .left = left,
+        .height = smaller(batch->tile_height, batch->last_row - top),
+        .width = smaller(batch->tile_width, batch->width - left),
+    };
+}
 
 /* Mirror without repeating the edge (reflect-101), as often as it takes. */
 static int mirror(int at, int size)

@@ -4,6 +4,7 @@
 #define PYDBCNN_VECTOR_H
 
 #include <stddef.h>
+#include <string.h>
 
 /* A block of the convolution keeps PIXELS x 2 accumulators in registers, beside 2
  * vectors of weights and 1 of a repeated input value.  Two multiply-add units with
@@ -43,6 +44,13 @@ INLINE int smaller(int a, int b)
 INLINE vec load(const float *from)
 {
     return *(const vec *)from; /* aligned: every vector starts at a multiple of it */
+}
+
+INLINE vec load_any(const float *from)
+{
+    vec value;
+    memcpy(&value, from, sizeof value);
+    return value;
 }
 
 INLINE void store(float *to, vec value)

@@ -77,13 +77,6 @@ INLINE void transform_outputs(const vec *m, vec *y)
     y[3] = difference + 8.0f * difference2 + m[5];
 }
 
-INLINE vec load_any(const float *from)
-{
-    vec value;
-    memcpy(&value, from, sizeof value);
-    return value;
-}
-
 /* One vector of inputs of each of the `blocks` blocks that lie side by side. */
 INLINE void transform_row_of_blocks(const int blocks, const winograd_task *task,
                                     const float *const *rows, ptrdiff_t at, float *to,

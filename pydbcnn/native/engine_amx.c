@@ -1,0 +1,2 @@
+#define ENGINE_NAME amx
+#include "engine_table.h"

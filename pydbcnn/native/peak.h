@@ -1,0 +1,32 @@
+/* The multiply-adds of single precision that an instruction set can make at most: the
+ * measure for all loops of the engine. */
+#ifndef PYDBCNN_PEAK_H
+#define PYDBCNN_PEAK_H
+
+#include "vector.h"
+
+/* Two units with a latency of 4 or 5 cycles are busy with 10 sums. */
+enum { PEAK_SUMS = 10 };
+
+/* Makes `rounds` rounds of multiply-adds on `values`, one vector and a result, and
+ * returns how many floating-point operations they are. */
+static double peak_loop(long rounds, float *values)
+{
+    const vec factor = load(values);
+    vec sum[PEAK_SUMS];
+#pragma GCC unroll 16
+    for (int i = 0; i < PEAK_SUMS; i++)
+        sum[i] = factor * (float)i;
+    for (long round = 0; round < rounds; round++)
+#pragma GCC unroll 16
+        for (int i = 0; i < PEAK_SUMS; i++)
+            sum[i] = sum[i] * factor + factor;
+    vec total = sum[0];
+#pragma GCC unroll 16
+    for (int i = 1; i < PEAK_SUMS; i++)
+        total += sum[i];
+    store(values + LANES, total);
+    return 2.0 * LANES * PEAK_SUMS * rounds;
+}
+
+#endif

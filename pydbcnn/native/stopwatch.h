@@ -1,0 +1,34 @@
+/* Where the time of a tile goes, if somebody asks. */
+#ifndef PYDBCNN_STOPWATCH_H
+#define PYDBCNN_STOPWATCH_H
+
+#include <time.h>
+
+typedef struct {
+    double *seconds; /* of each stage, or NULL: then nothing is measured */
+    double last;
+} stopwatch;
+
+static inline double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9 * now.tv_nsec;
+}
+
+static inline stopwatch start_stopwatch(double *seconds)
+{
+    return (stopwatch){seconds, seconds ? seconds_now() : 0};
+}
+
+/* Time since the last call belongs to `stage`. */
+static inline void add_time(stopwatch *watch, int stage)
+{
+    if (!watch->seconds)
+        return;
+    const double now = seconds_now();
+    watch->seconds[stage] += now - watch->last;
+    watch->last = now;
+}
+
+#endif
