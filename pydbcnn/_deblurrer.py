@@ -654,9 +654,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         )
 
     def _params(self):
-        return self._network().flatten(
-            self.coefs_, self.intercepts_, self._dtype()
-        )
+        return self._network().flatten(self.coefs_, self.intercepts_, self._dtype())
 
     def _dtype(self):
         """Of parameters and gradients."""

@@ -15,6 +15,7 @@ from pydbcnn.backends.reference import ReferenceBackend, mirror
 from pydbcnn.backends.reference import correlate as reference_correlate
 
 ISAS = available_isas()
+BFLOAT16_ISAS = [isa for isa in ISAS if isa in {"avx512_bf16", "amx"}]
 REFERENCE = ReferenceBackend()
 
 # Channels in and out, filters, kernels: the common network, and what is odd about
@@ -31,6 +32,8 @@ NETWORKS = {
     "many channels": (16, 16, (24, 16), (3, 1, 3)),
     "many filters": (3, 3, (128, 100), (3, 1, 3)),
     "large kernels": (1, 1, (8, 4), (15, 3, 15)),
+    "grey, wide middle": (1, 1, (64, 32), (9, 5, 5)),
+    "every kernel padded": (1, 1, (20, 12), (11, 7, 5)),
 }
 
 
@@ -149,17 +152,75 @@ def test_reference_gradient_of_each_parameter():
         assert gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-9)
 
 
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "transformed"])
 @pytest.mark.parametrize("isa", ISAS)
-def test_cpu_forward_equals_the_reference(case, isa):
+def test_cpu_forward_equals_the_reference(case, isa, direct):
     network, params = case
     images = np.random.RandomState(1).uniform(size=(2, 33, 47, network.n_channels_in))
     expected = REFERENCE.forward(network, params, images, data_range=1.0)
-    output = CpuBackend(isa).forward(
+    output = CpuBackend(isa, direct=direct).forward(
         network, params, images.astype(np.float32), data_range=1.0
     )
     assert output.dtype == np.float32
-    spread = np.ptp(expected)
-    np.testing.assert_allclose(output, expected, rtol=0, atol=1e-5 * spread)
+    tolerance = (1e-5 if direct else 1e-4) * np.ptp(expected)
+    np.testing.assert_allclose(output, expected, rtol=0, atol=tolerance)
+
+
+def rounded_to_bfloat16(values):
+    """Nearest numbers with 8 significant bits, ties to even: through frexp."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.rint(mantissa * 256) / 256, exponent)
+
+
+def bfloat16_forward(network, params, image):
+    """What the bfloat16 engine is to compute, in double precision: inputs, weights and
+    maps are rounded, sums are not."""
+    weights, biases = network.views(params.copy())
+    margin = network.radius
+    maps = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    maps = maps * 255 - 128
+    biases[0][:] += weights[0].sum(axis=(0, 1, 2)) * (128 / 255)
+    weights[0][:] /= 255
+    for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        maps = reference_correlate(
+            rounded_to_bfloat16(maps)[np.newaxis], rounded_to_bfloat16(weight)
+        )[0]
+        maps += bias
+        if layer < len(weights) - 1:
+            maps = np.maximum(maps, 0)
+    return maps + image if network.residual else maps
+
+
+@pytest.mark.parametrize("isa", BFLOAT16_ISAS)
+def test_bfloat16_is_the_formula_with_rounding(case, isa):
+    """Sums in single precision may fall to the other side of a tie: the tolerance is a
+    tenth of what rounding itself does."""
+    network, params = case
+    images = np.random.RandomState(1).randint(
+        256, size=(2, 33, 47, network.n_channels_in)
+    )
+    images = images / 255
+    output = CpuBackend(isa, "bfloat16").forward(
+        network, params, images.astype(np.float32), data_range=1.0
+    )
+    exact = REFERENCE.forward(network, params, images, data_range=1.0)
+    for image, result, unrounded in zip(images, output, exact, strict=True):
+        expected = bfloat16_forward(network, params, image)
+        rounding = np.sqrt(np.mean((expected - unrounded) ** 2))
+        assert rounding < 10 ** (-50 / 20) * np.ptp(unrounded)
+        error = np.sqrt(np.mean((result - expected) ** 2))
+        assert error < 0.1 * rounding
+
+
+def test_a_precision_that_the_processor_lacks():
+    for isa in ISAS:
+        if isa not in BFLOAT16_ISAS:
+            with pytest.raises(
+                ValueError, match=rf"needs .*avx512_bf16 or amx.*'{isa}'.*float32"
+            ):
+                CpuBackend(isa, "bfloat16")
+    with pytest.raises(ValueError, match=r"'float16': expected one of float32, bf"):
+        get_backend("cpu", "float16")
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -197,11 +258,16 @@ def test_mirror_is_numpys_reflect(size):
     np.testing.assert_array_equal(mirror(positions, size), expected)
 
 
-@pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("tile", [(7, 11), (16, 16), (1, 64), (64, 1), (33, 47)])
-def test_tiles_leave_no_trace(case, isa, tile):
+MODES = [(isa, "float32") for isa in ISAS] + [
+    (isa, "bfloat16") for isa in BFLOAT16_ISAS
+]
+
+
+@pytest.mark.parametrize(("isa", "precision"), MODES)
+@pytest.mark.parametrize("tile", [(7, 11), (16, 16), (1, 64), (64, 1), (20, 36)])
+def test_tiles_leave_no_trace(case, isa, precision, tile):
     network, params = case
-    backend = CpuBackend(isa)
+    backend = CpuBackend(isa, precision)
     images = np.random.RandomState(1).uniform(size=(2, 33, 47, network.n_channels_in))
     images = images.astype(np.float32)
     whole, tiled = (
@@ -236,20 +302,20 @@ def test_bands_leave_no_trace_and_are_reported(monkeypatch):
     assert sum(done) == 2 * 200 * 20
 
 
-def test_an_image_does_not_depend_on_its_batch():
+@pytest.mark.parametrize(("isa", "precision"), MODES)
+def test_an_image_does_not_depend_on_its_batch(isa, precision):
     network = Network(3, 3)
     params = random_params(network)
     images = np.random.RandomState(1).uniform(size=(5, 20, 30, 3)).astype(np.float32)
-    together = CpuBackend().forward(network, params, images, data_range=1.0)
+    backend = CpuBackend(isa, precision)
+    together = backend.forward(network, params, images, data_range=1.0)
     for image, expected in zip(images, together, strict=True):
-        alone = CpuBackend().forward(
-            network, params, image[np.newaxis], data_range=1.0
-        )[0]
+        alone = backend.forward(network, params, image[np.newaxis], data_range=1.0)[0]
         assert alone.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("isa", ISAS)
-def test_threads_leave_no_trace(monkeypatch, isa):
+@pytest.mark.parametrize(("isa", "precision"), MODES)
+def test_threads_leave_no_trace(monkeypatch, isa, precision):
     network = Network(3, 3)
     params = random_params(network)
     images = np.random.RandomState(1).uniform(size=(2, 150, 140, 3)).astype(np.float32)
@@ -257,27 +323,31 @@ def test_threads_leave_no_trace(monkeypatch, isa):
     results = []
     for n_threads in (1, 2, 5):
         monkeypatch.setattr("pydbcnn.backends.cpu.thread_count", lambda n=n_threads: n)
-        backend = CpuBackend(isa)
+        backend = CpuBackend(isa, precision)
         loss, gradient = backend.loss_and_gradient(network, params, patches, targets)
         output = backend.forward(network, params, images, data_range=1.0)
         results.append((loss, gradient.tobytes(), output.tobytes()))
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.parametrize(
+    "precision", ["float32", *(["bfloat16"] if BFLOAT16_ISAS else [])]
+)
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-def test_types_and_ranges(dtype):
+def test_types_and_ranges(dtype, precision):
     network = Network(3, 3)
     params = random_params(network)
     unit = np.random.RandomState(1).uniform(size=(1, 20, 30, 3))
     highest = {"uint8": 255, "uint16": 65535}.get(dtype, 1.0)
     images = (unit * highest).astype(dtype)
     expected = REFERENCE.forward(network, params, images / highest, data_range=1.0)
-    backends = (CpuBackend(), REFERENCE)
+    backends = (CpuBackend(precision=precision), REFERENCE)
     for backend in backends:
         output = backend.forward(network, params, images, data_range=highest)
         assert output.dtype == dtype
-        # Half a step of rounding, and what single precision makes of it.
-        tolerance = 0.5 + highest * 1e-5 if images.dtype.kind == "u" else 1e-5
+        # Half a step of rounding, and what the precision makes of it.
+        error = 1e-5 if precision == "float32" else 0.02
+        tolerance = 0.5 + highest * error if images.dtype.kind == "u" else error
         np.testing.assert_allclose(
             output,
             np.clip(expected * highest, *_limits(dtype, highest)),
@@ -323,6 +393,20 @@ def test_views_are_read_in_place(view):
         network, params, np.ascontiguousarray(viewed), data_range=1.0
     )
     assert output.tobytes() == copied.tobytes()
+
+
+@pytest.mark.parametrize(("isa", "precision"), MODES)
+def test_the_engine_says_where_time_goes(isa, precision):
+    network = Network(3, 3)
+    backend = CpuBackend(isa, precision)
+    images = np.random.RandomState(1).uniform(size=(1, 64, 64, 3)).astype(np.float32)
+    seconds = backend.layer_seconds(
+        network, random_params(network), images, data_range=1.0
+    )
+    assert seconds.shape == (4,)
+    assert (seconds > 0).all()
+    assert seconds[0] == max(seconds)  # three quarters of the arithmetic
+    assert backend.peak_rate(1, n_repeats=1) > 1e9
 
 
 def test_not_a_number_is_not_hidden():

@@ -222,7 +222,7 @@ static size_t bf16_lay_out(const network_shape *net, int height, int width,
     const int channels = bf16_channels(net, 0), outputs = bf16_channels(net, last + 1);
     tile->pixel_rows = tile->rows - height - radius_from(net, 0) + 1;
     tile->pixel_stride = (ptrdiff_t)tile->columns * channels;
-    tile->pixels = take(&free_space, tile->pixel_rows * tile->pixel_stride + TILE);
+    tile->pixels = take(&free_space, tile->pixel_rows * tile->pixel_stride);
     tile->rounded_stride = round_up(tile->columns * channels, CHUNK);
     tile->rounded = (uint16_t *)take(
         &free_space, tile->layers[0].stack * tile->rounded_stride / 2);
@@ -241,14 +241,25 @@ static size_t bf16_tile_scratch(const network_shape *net, int height, int width)
     return bf16_lay_out(net, height, width, &tile, NULL);
 }
 
-/* 255 x - 128 of a row of the image, in bfloat16; a vector more may be written. */
+INLINE void round_vector(const float *from, uint16_t *to)
+{
+    const vec value = load_any(from) * LEVELS - MIDDLE;
+    const __m256bh rounded = _mm512_cvtneps_pbh((__m512)value);
+    memcpy(to, &rounded, sizeof rounded);
+}
+
+/* 255 x - 128 of a row of the image, in bfloat16, in whole vectors: what follows the
+ * row meets weights of zero, so it must be a number. */
 INLINE void round_row(const float *from, int count, uint16_t *to)
 {
-    for (int i = 0; i < count; i += TILE) {
-        const vec value = load_any(from + i) * LEVELS - MIDDLE;
-        const __m256bh rounded = _mm512_cvtneps_pbh((__m512)value);
-        memcpy(to + i, &rounded, sizeof rounded);
-    }
+    int i = 0;
+    for (; i + LANES <= count; i += LANES)
+        round_vector(from + i, to + i);
+    float rest[LANES] = {0};
+    for (int k = 0; i + k < count; k++)
+        rest[k] = from[i + k];
+    if (i < count)
+        round_vector(rest, to + i);
 }
 
 /* Image row `row` arrives; the stacked row of which it is the last is made. */
