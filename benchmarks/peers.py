@@ -180,7 +180,7 @@ def torch_ways(make, *arguments):
     """
     ways = {
         "PyTorch contiguous": ("contiguous_format", False),
-        "PyTorch channels_last": ("channels_last", False),
+        "PyTorch channels last": ("channels_last", False),
         "torch.compile": ("channels_last", True),
     }
     return {

@@ -124,7 +124,7 @@ def test_sizes(shape, most_rounds, goal, race, record, request):
         "ms": f"{1e3 * seconds[OURS]:.1f}",
         "Mpx/s": f"{rate:.2f}",
         "Mpx/s of 1 Mpx": f"{rate_of_one:.2f}",
-        "ratio": f"{rate / rate_of_one:.2f}",
+        "relative": f"{rate / rate_of_one:.2f}",
         "goal": "-" if goal is None else f"{goal:.1f}",
     }
     record("sizes", Figures(cells))

@@ -41,7 +41,7 @@ def test_bfloat16(n_channels, size, race, record):
         )
     }
     # Both round to eight bits after each layer, but not everywhere alike.
-    row = case.compare(backend, makers, race, tolerance=2e-2, goal=1.5)
+    row = case.compare(backend, makers, race, tolerance=1e-2, goal=1.5)
     record("bfloat16", row)
 
 
