@@ -9,6 +9,7 @@ os.environ["OMP_NUM_THREADS"] = str(timing.N_THREADS)
 
 from pathlib import Path
 
+import machine
 import pytest
 import report
 
@@ -22,6 +23,7 @@ FULL_ROUNDS = 9
 UNUSED = "pytest_benchmark.logger.PytestBenchmarkWarning"
 ROWS = pytest.StashKey[dict]()
 DESELECTED = pytest.StashKey[list]()
+START = pytest.StashKey[tuple]()
 
 
 def pytest_addoption(parser):
@@ -46,6 +48,7 @@ def pytest_configure(config):
     """Start with no rows."""
     config.stash[ROWS] = {}
     config.stash[DESELECTED] = []
+    config.stash[START] = machine.core_seconds()
     # Warnings of the peers are no errors of ours, and a row that cannot be measured
     # uses no benchmark.
     config.addinivalue_line("filterwarnings", "ignore:::torch")
@@ -87,10 +90,8 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
     rows = config.stash[ROWS]
     if not rows:
         return
-    import machine
-
     rounds = config.getoption("--rounds")
-    files = report.files(machine.describe(), rows, rounds)
+    files = report.files(machine.describe(config.stash[START]), rows, rounds)
     terminalreporter.section("report")
     terminalreporter.write_line(files["cpu.md"].decode())
     places, reason = _places(config, exitstatus)

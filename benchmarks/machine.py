@@ -5,6 +5,7 @@ import os
 import platform
 from pathlib import Path
 
+from report import percent
 from timing import N_THREADS
 
 from pydbcnn.backends import get_backend
@@ -27,8 +28,24 @@ FLAGS = {
 }
 
 
-def describe():
-    """Rows about the machine and the versions, as a dict of str."""
+def core_seconds():
+    """Seconds that there were on all cores, that were used, and that we used."""
+    stat = Path("/proc/stat").read_text(encoding="utf-8")
+    ticks = [int(word) for word in stat.splitlines()[0].split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    per_second = os.sysconf("SC_CLK_TCK")
+    used = sum(ticks) - idle
+    return sum(ticks) / per_second, used / per_second, sum(os.times()[:4])
+
+
+def describe(start):
+    """Rows about the machine and the versions, as a dict of str.
+
+    Parameters
+    ----------
+    start : tuple of float
+        What `core_seconds` was at the start.
+    """
     info = _cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     flags = (info.get("flags") or info.get("Features", "")).split()
     isas = ", ".join(available_isas())
@@ -38,10 +55,20 @@ def describe():
         "threads of each library": str(N_THREADS),
         "caches": ", ".join(_caches(Path("/sys/devices/system/cpu/cpu0/cache"))),
         "instruction sets": ", ".join(FLAGS[flag] for flag in FLAGS if flag in flags),
+        "used by other programs": _share_of_others(start),
         "engine of pydbcnn": f"{get_backend().isa}, of {isas}",
         "Python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
     }
+
+
+def _share_of_others(start):
+    """Figures are worth little when this is much."""
+    there_were, used, by_us = (
+        now - before for now, before in zip(core_seconds(), start, strict=True)
+    )
+    share = percent(max(0, used - by_us) / there_were)
+    return f"{share} of the time of the cores"
 
 
 def _cpuinfo(text):

@@ -1,10 +1,14 @@
 """The report of the benchmarks: what was measured arrives in it, and nothing else."""
 
 import csv
+import socket
+import time
 import xml.etree.ElementTree as ET
 
+import machine
 import pytest
 import report
+import timing
 from report import Absent, Comparison, Figures
 
 MACHINE = {"processor": "a processor"}
@@ -85,6 +89,30 @@ def test_there_is_no_chart_without_bars():
         "cpu.md",
         "speed.inc",
     }
+
+
+def test_the_machine_is_described_and_not_named():
+    start = machine.core_seconds()
+    time.sleep(0.1)  # the clock of the cores ticks every hundredth of a second
+    rows = machine.describe(start)
+    assert rows["processor"]
+    assert rows["used by other programs"].endswith("% of the time of the cores")
+    assert socket.gethostname() not in " ".join(rows.values()).split()
+
+
+def test_peers_that_do_not_run_are_named():
+    def fails():
+        raise RuntimeError("no /opt/tools/compiler\nand more")
+
+    makers = {
+        "fine": (("numpy",), lambda: lambda: 1.5),
+        "broken": (("numpy",), lambda: fails),
+        "unknown": (("no_such_package",), None),
+    }
+    calls, results, absent = timing.start(makers, n_calls=2)
+    assert set(calls) == {"fine"}
+    assert results == {"fine": [1.5, 1.5]}
+    assert absent == {"broken": "failed: no compiler", "unknown": "not installed"}
 
 
 def test_written_files_are_whole(tmp_path):
