@@ -3,7 +3,7 @@
 #
 #   make demo [PHOTO=my.jpg]   blur a photograph, restore it, write demo.png
 #   make test                  the whole test suite
-#   make bench                 speed against ONNX Runtime and PyTorch
+#   make bench                 speed beside ONNX Runtime, OpenVINO and PyTorch
 #   make docs                  the documentation, docs/_build/html
 #   make lint                  ruff and cython-lint
 

@@ -1,24 +1,131 @@
-"""Two threads for everybody, and ratios printed at the end."""
+"""Options, the rows that tests record, and the report at the end."""
 
 import os
 
+import timing
+
 # Before any of the libraries starts its threads.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ["OMP_NUM_THREADS"] = str(timing.N_THREADS)
 
+from pathlib import Path
+
+import machine
 import pytest
+import report
 
-RATIOS = []
+ROOT = Path(__file__).parents[1]
+PUBLISHED = {
+    "cpu.md": ROOT / "benchmarks" / "results" / "cpu.md",
+    "speed.inc": ROOT / "docs" / "speed.inc",
+    "speed.svg": ROOT / "docs" / "images" / "speed.svg",
+}
+FULL_ROUNDS = 9
+UNUSED = "pytest_benchmark.logger.PytestBenchmarkWarning"
+ROWS = pytest.StashKey[dict]()
+DESELECTED = pytest.StashKey[list]()
+START = pytest.StashKey[tuple]()
+
+
+def pytest_addoption(parser):
+    """Declare our options."""
+    group = parser.getgroup("speed")
+    group.addoption(
+        "--rounds",
+        type=int,
+        default=FULL_ROUNDS,
+        help=f"rounds of each comparison (default: {FULL_ROUNDS})",
+    )
+    group.addoption(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        help="folder for the report of whatever was run; without it, a complete run "
+        "replaces the published report, and a part of it writes nothing",
+    )
+
+
+def pytest_configure(config):
+    """Start with no rows."""
+    config.stash[ROWS] = {}
+    config.stash[DESELECTED] = []
+    config.stash[START] = machine.core_seconds()
+    # Warnings of the peers are no errors of ours, and a row that cannot be measured
+    # uses no benchmark.
+    config.addinivalue_line("filterwarnings", "ignore:::torch")
+    config.addinivalue_line("filterwarnings", f"ignore::{UNUSED}")
+
+
+def pytest_deselected(items):
+    """Remember that not everything ran."""
+    for item in items:
+        item.config.stash[DESELECTED].append(item)
 
 
 @pytest.fixture
-def report_ratio():
-    """Keep a line for the summary."""
-    return RATIOS.append
+def record(request):
+    """Keep a row of the report: record(section, row)."""
+    rows = request.config.stash[ROWS]
+
+    def keep(section, row):
+        rows.setdefault(section, []).append(row)
+
+    return keep
 
 
-def pytest_terminal_summary(terminalreporter):
-    """Print medians and ratios below each other."""
-    if RATIOS:
-        terminalreporter.section("medians of interleaved runs, and ratios")
-        for line in RATIOS:
-            terminalreporter.write_line(line)
+@pytest.fixture
+def race(benchmark, request):
+    """Median seconds of ours and of others: race(ours, others, most_rounds=...)."""
+    rounds = request.config.getoption("--rounds")
+
+    def run(ours, others, most_rounds=rounds):
+        if benchmark.disabled:
+            pytest.skip("the results agree; --benchmark-disable leaves out the times")
+        return timing.race(benchmark, ours, others, min(rounds, most_rounds))
+
+    return run
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    """Print the report, and write it where it belongs."""
+    rows = config.stash[ROWS]
+    if not rows:
+        return
+    rounds = config.getoption("--rounds")
+    files = report.files(machine.describe(config.stash[START]), rows, rounds)
+    terminalreporter.section("report")
+    terminalreporter.write_line(files["cpu.md"].decode())
+    places, reason = _places(config, exitstatus)
+    for name, place in places.items():
+        if name not in files:
+            continue
+        report.write(place, files[name])
+        terminalreporter.write_line(f"written: {os.path.relpath(place)}")
+    if reason:
+        terminalreporter.write_line(
+            f"Nothing was written, since {reason}: pass --results DIR for a report."
+        )
+
+
+def _places(config, exitstatus):
+    """Where the files of the report go, or why they go nowhere."""
+    folder = config.getoption("--results")
+    if folder is not None:
+        return {name: folder / name for name in PUBLISHED}, None
+    reason = _incomplete(config, exitstatus)
+    return ({}, reason) if reason else (PUBLISHED, None)
+
+
+def _incomplete(config, exitstatus):
+    """Why the published report stays as it is, or None."""
+    if exitstatus != pytest.ExitCode.OK:
+        return "not all tests passed"
+    chosen = any("::" in argument for argument in config.args)
+    if (
+        chosen
+        or config.stash[DESELECTED]
+        or set(config.stash[ROWS]) != set(report.SECTIONS)
+    ):
+        return "only some of the tests ran"
+    if config.getoption("--rounds") < FULL_ROUNDS:
+        return f"there were fewer than {FULL_ROUNDS} rounds"
+    return None

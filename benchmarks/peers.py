@@ -1,8 +1,9 @@
 """The same network in other libraries, for comparison."""
 
-import numpy as np
+from functools import partial
 
-N_THREADS = 2
+import numpy as np
+from timing import N_THREADS
 
 
 def onnxruntime_forward(network, params, images):
@@ -63,15 +64,18 @@ def _onnx_model(network, params, shape):
     ).SerializeToString()
 
 
-def openvino_forward(network, params, images):
-    """A call of OpenVINO in single precision on channels-first images."""
+def openvino_forward(network, params, images, precision="f32"):
+    """A call of OpenVINO on channels-first images, zero-padded.
+
+    `precision` is what it computes in, "f32" or "bf16", where the processor can.
+    """
     import openvino
 
     core = openvino.Core()
     model = core.compile_model(
         core.read_model(_onnx_model(network, params, images.shape)),
         "CPU",
-        {"INFERENCE_NUM_THREADS": N_THREADS, "INFERENCE_PRECISION_HINT": "f32"},
+        {"INFERENCE_NUM_THREADS": N_THREADS, "INFERENCE_PRECISION_HINT": precision},
     )
     planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     return lambda: model([planes])[0].transpose(0, 2, 3, 1)
@@ -102,23 +106,29 @@ def _torch_planes(images, memory_format):
     return planes.contiguous(memory_format=getattr(torch, memory_format))
 
 
-def torch_forward(network, params, images, memory_format):
-    """A call of PyTorch without gradients."""
+def torch_forward(network, params, images, memory_format, *, compiled=False):
+    """A call of PyTorch without gradients, zero-padded."""
     import torch
 
     module = torch_module(network, params, padded=True)
     module = module.to(memory_format=getattr(torch, memory_format))
     planes = _torch_planes(images, memory_format)
 
+    def estimate(planes):
+        return module(planes) + planes
+
+    if compiled:
+        estimate = _compile(estimate)
+
     def call():
         with torch.no_grad():
-            return (module(planes) + planes).permute(0, 2, 3, 1).numpy()
+            return estimate(planes).permute(0, 2, 3, 1).numpy()
 
     return call
 
 
-def torch_step(network, params, patches, targets, memory_format):
-    """A training step of PyTorch: forward, backward, Adam."""
+def torch_step(network, params, patches, targets, memory_format, *, compiled=False):
+    """A training step of PyTorch: forward, backward, Adam; it returns the loss."""
     import torch
 
     module = torch_module(network, params, padded=False)
@@ -127,12 +137,53 @@ def torch_step(network, params, patches, targets, memory_format):
     X, y = (_torch_planes(side, memory_format) for side in (patches, targets))
     radius = network.radius
 
+    def half_mean_square(X, y):
+        estimate = module(X) + X[:, :, radius:-radius, radius:-radius]
+        return ((estimate - y) ** 2).mean() / 2
+
+    if compiled:
+        half_mean_square = _compile(half_mean_square)
+
     def call():
         optimizer.zero_grad()
-        estimate = module(X) + X[:, :, radius:-radius, radius:-radius]
-        loss = ((estimate - y) ** 2).mean() / 2
+        loss = half_mean_square(X, y)
         loss.backward()
         optimizer.step()
         return loss.item()
 
     return call
+
+
+def _compile(function):
+    """What torch.compile makes of a function for inputs of one shape."""
+    import torch
+
+    torch.compiler.reset()
+    return torch.compile(function, dynamic=False)
+
+
+ONNXRUNTIME, OPENVINO = ("onnx", "onnxruntime"), ("onnx", "openvino")
+
+
+def forward_runtimes(*arguments):
+    """The runtimes that compute in single precision, for `timing.start`."""
+    return {
+        "ONNX Runtime": (ONNXRUNTIME, lambda: onnxruntime_forward(*arguments)),
+        "OpenVINO": (OPENVINO, lambda: openvino_forward(*arguments)),
+    }
+
+
+def torch_ways(make, *arguments):
+    """The ways to use PyTorch, for `timing.start`.
+
+    Two layouts, and its compiler with the one that suits convolutions better.
+    """
+    ways = {
+        "PyTorch contiguous": ("contiguous_format", False),
+        "PyTorch channels last": ("channels_last", False),
+        "torch.compile": ("channels_last", True),
+    }
+    return {
+        name: (("torch",), partial(make, *arguments, layout, compiled=compiled))
+        for name, (layout, compiled) in ways.items()
+    }
