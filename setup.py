@@ -44,7 +44,8 @@ SANITIZE = []
 BUILD_BASE = "build"
 if os.environ.get("PYDBCNN_SANITIZE"):
     SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    SANITIZE += ["-fno-omit-frame-pointer", "-O1", "-g1"]
+    # Python's own flags have -fwrapv, with which no overflow would be reported.
+    SANITIZE += ["-fstrict-overflow", "-fno-omit-frame-pointer", "-O1", "-g1"]
     BUILD_BASE = "build/sanitize"
 
 
