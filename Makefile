@@ -3,6 +3,7 @@
 #
 #   make demo [PHOTO=my.jpg]   blur a photograph, restore it, write demo.png
 #   make test                  the whole test suite
+#   make sanitize              the engine's tests with every memory access checked
 #   make bench                 speed beside ONNX Runtime, OpenVINO and PyTorch
 #   make docs                  the documentation, docs/_build/html
 #   make lint                  ruff and cython-lint
@@ -15,7 +16,7 @@ SOURCES := setup.py pyproject.toml $(shell find pydbcnn -type f -not -name '*.py
 	-not -name '*.so' -not -name '_cpu.c')
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-minimum bench docs lint clean
+.PHONY: demo test test-minimum sanitize bench docs lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py $(if $(PHOTO),"$(PHOTO)")
@@ -28,6 +29,31 @@ test-minimum:
 	$(PYTHON) -m venv .venv-minimum
 	.venv-minimum/bin/pip install --quiet -c tests/minimum.txt '.[test]'
 	.venv-minimum/bin/pytest $(PYTEST_ARGS)
+
+# The engine with AddressSanitizer and UndefinedBehaviorSanitizer, which GCC brings:
+# its own tests run every instruction set, and those that fit and predict run once for
+# each.  The first report ends it: on standard error, hence the capture.
+#
+# Python itself is built without, so the library must be there before it.  Leaks are
+# not looked for: at its end, Python leaves most of its objects to the system.
+SANITIZED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+SANITIZED_PYTEST = $(SANITIZED) .venv-sanitize/bin/pytest -x -v --capture=sys \
+	$(PYTEST_ARGS)
+PRINT_ISAS = from pydbcnn.backends.cpu import available_isas; print(*available_isas())
+
+sanitize: .venv-sanitize/.installed
+	$(SANITIZED_PYTEST) tests/test_backends.py tests/test_guards.py
+	isas=$$($(SANITIZED) .venv-sanitize/bin/python -P -c "$(PRINT_ISAS)") && \
+	for isa in $$isas; do \
+		export PYDBCNN_ISA=$$isa; \
+		$(SANITIZED_PYTEST) tests/test_deblurrer.py tests/test_training.py || exit; \
+	done
+
+.venv-sanitize/.installed: $(SOURCES)
+	$(PYTHON) -m venv .venv-sanitize
+	CC=gcc PYDBCNN_SANITIZE=1 .venv-sanitize/bin/pip install --quiet '.[test]'
+	touch $@
 
 bench: $(VENV)/.bench
 	$(BIN)/pytest benchmarks $(PYTEST_ARGS)
@@ -59,5 +85,5 @@ $(VENV)/.%: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-minimum build dist *.egg-info docs/_build docs/auto_examples \
-		docs/generated docs/api/generated
+	rm -rf $(VENV) .venv-minimum .venv-sanitize build dist *.egg-info docs/_build \
+		docs/auto_examples docs/generated docs/api/generated

@@ -1,6 +1,11 @@
 """Progress bars: tqdm, on anything that may take more than a second."""
 
-from tqdm.auto import tqdm
+import sys
+
+if "IPython" in sys.modules:  # perhaps in a notebook, where bars are widgets
+    from tqdm.auto import tqdm
+else:  # the same bar as from tqdm.auto, without the import of asyncio
+    from tqdm import tqdm
 
 
 class _DelayedBar(tqdm):

@@ -76,6 +76,6 @@ def _number(text, kind, allowed, expectation):
 
 def complain(message):
     """Name a problem on standard error, above any progress bar."""
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     tqdm.write(f"pydbcnn: {message}", file=sys.stderr)

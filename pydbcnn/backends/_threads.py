@@ -1,7 +1,14 @@
 """How many threads to use, and what becomes of them after a fork."""
 
+import math
 import os
 
+# Where Linux says how much processor time a container may use: a quota, and the period
+# for which it is. Control groups of version 2 come before those of version 1.
+_QUOTAS = (
+    ("/sys/fs/cgroup/cpu.max",),
+    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
 _pool_was_started = False
 _forked_with_pool = False
 
@@ -25,9 +32,39 @@ def thread_count():
     limit = _cpu.openmp_max_threads()
     if limit == 1 or os.environ.get("OMP_NUM_THREADS"):
         return limit
-    import joblib
+    return min(limit, usable_processors())
 
-    return max(1, min(limit, joblib.cpu_count()))
+
+def usable_processors():
+    """The processors that this process may use.
+
+    The answer of ``joblib.cpu_count``, without its import, which takes as long as
+    restoring a small photograph: the least of what the machine has, affinity and
+    container allow, and ``LOKY_MAX_CPU_COUNT`` says.
+    """
+    present = os.cpu_count() or 1
+    limits = [present, _container_limit()]
+    if hasattr(os, "sched_getaffinity"):
+        limits.append(len(os.sched_getaffinity(0)))
+    limits.append(int(os.environ.get("LOKY_MAX_CPU_COUNT", present)))
+    return max(1, min(limits))
+
+
+def _container_limit():
+    for paths in _QUOTAS:
+        try:
+            quota, period = " ".join(_content(path) for path in paths).split()
+        except (OSError, ValueError):  # no such file, or none of this form
+            continue
+        if quota == "max" or int(quota) <= 0 or int(period) <= 0:
+            return math.inf
+        return math.ceil(int(quota) / int(period))
+    return math.inf
+
+
+def _content(path):
+    with open(path) as file:
+        return file.read()
 
 
 def threads_started(n_threads):
