@@ -33,11 +33,14 @@ class Restorer:
     model : str
         Name of a model that ships with the package, or a path.
     device : {"auto", "cpu"}
+    precision : {"float32", "bfloat16", "float64"} or None
+        None means what the model says.
     """
 
-    def __init__(self, model, device="auto"):
+    def __init__(self, model, device="auto", precision=None):
         self.network, self.params, self.settings = read_model(find_model(model))
-        self.backend = get_backend(device, self.settings.get("precision", "float32"))
+        precision = precision or self.settings.get("precision", "float32")
+        self.backend = get_backend(device, precision)
         self.model = model
 
     def restore(self, pixels, on_pixels=None):

@@ -237,6 +237,37 @@ def test_deblur_obeys_the_instruction_set(run_pydbcnn, photo):
     assert "'quantum'" in result.stderr
 
 
+def test_deblur_and_evaluate_in_another_precision(
+    run_pydbcnn, tmp_path, photo, dataset
+):
+    run_pydbcnn("deblur", "photo.jpg", "-o", "single.png")
+    run_pydbcnn("deblur", "photo.jpg", "-o", "double.png", "--precision", "float64")
+    single, double = (
+        cv2.imread(str(tmp_path / f"{name}.png")).astype(int)
+        for name in ("single", "double")
+    )
+    assert np.abs(single - double).max() <= 1
+    result = run_pydbcnn(
+        "deblur",
+        "photo.jpg",
+        "--precision",
+        "bfloat16",
+        status=1,
+        PYDBCNN_ISA="baseline",
+    )
+    assert "'bfloat16' needs the instruction set avx512_bf16 or amx" in result.stderr
+    assert "'baseline' is in use" in result.stderr
+    scores = [
+        json.loads(
+            run_pydbcnn("evaluate", "mild", dataset, "--json", "-q", *arguments).stdout
+        )
+        for arguments in ((), ("--precision", "float64"))
+    ]
+    assert scores[0]["mean"]["psnr_after"] == pytest.approx(
+        scores[1]["mean"]["psnr_after"], abs=0.01
+    )
+
+
 # make-dataset
 
 

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from pydbcnn import DBCNNDeblurrer, DeviceUnavailableError, GaussianBlurTransformer
 from pydbcnn._network import Network
 from pydbcnn._training import Training
+from pydbcnn.backends.cpu import available_isas
 from pydbcnn.backends.reference import ReferenceBackend
 from pydbcnn.metrics import peak_signal_noise_ratio, psnr_scorer
 
@@ -148,6 +149,32 @@ def test_precisions_agree(sharp, blurred):
     np.testing.assert_allclose(
         single.predict(blurred / 255.0), double.predict(blurred / 255.0), atol=1e-4
     )
+
+
+def test_bfloat16_predicts_nearly_the_same_and_fits_exactly_the_same(sharp, blurred):
+    if not {"avx512_bf16", "amx"} & set(available_isas()):
+        with pytest.raises(ValueError, match="'bfloat16' needs"):
+            quick(precision="bfloat16").fit(blurred, sharp)
+        return
+    single, half = (
+        quick(precision=precision, max_iter=1).fit(blurred, sharp)
+        for precision in ("float32", "bfloat16")
+    )
+    assert weights_of(single) == weights_of(half)
+    assert half.coefs_[0].dtype == np.float32
+    estimates = single.predict(blurred / 255.0), half.predict(blurred / 255.0)
+    assert estimates[0].tobytes() != estimates[1].tobytes()
+    assert peak_signal_noise_ratio(*estimates) > 50
+    assert half.score(blurred, sharp) == pytest.approx(
+        single.score(blurred, sharp), abs=0.01
+    )
+
+
+def test_bfloat16_is_refused_where_there_is_none(sharp, blurred, fitted, monkeypatch):
+    monkeypatch.setenv("PYDBCNN_ISA", "baseline")
+    deblurrer = clone(fitted).set_params(precision="bfloat16")
+    with pytest.raises(ValueError, match=r"'bfloat16' needs .*'baseline' is in use"):
+        deblurrer.fit(blurred, sharp)
 
 
 def test_patches_with_context_are_used_as_they_are(sharp, blurred):

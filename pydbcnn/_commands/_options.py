@@ -4,6 +4,8 @@ import argparse
 import math
 import sys
 
+from ..backends import PRECISIONS
+
 
 def add_quiet(parser):
     """--quiet"""
@@ -22,6 +24,16 @@ def add_overwrite(parser, what):
 def add_device(parser):
     """--device"""
     parser.add_argument("--device", default="auto", help="auto or cpu (default: auto)")
+
+
+def add_precision(parser):
+    """--precision"""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="what to compute in: bfloat16 is the fastest where the processor has AMX, "
+        "float64 is slow and for checking (default: what the model says, else float32)",
+    )
 
 
 def positive_int(text):

@@ -3,7 +3,14 @@
 from collections import Counter
 from pathlib import Path
 
-from ._options import add_device, add_overwrite, add_quiet, complain, percentage
+from ._options import (
+    add_device,
+    add_overwrite,
+    add_precision,
+    add_quiet,
+    complain,
+    percentage,
+)
 
 NAME = "deblur"
 SUMMARY = "make blurred photographs sharper"
@@ -50,6 +57,7 @@ def add_arguments(parser):
         help="of JPEG and lossy WebP (default: 95)",
     )
     add_device(parser)
+    add_precision(parser)
     add_overwrite(parser, "results")
     add_quiet(parser)
 
@@ -61,7 +69,7 @@ def run(options):
     jobs, n_failed = plan(options)
     if not jobs:
         return 1
-    restorer = Restorer(options.model, options.device)
+    restorer = Restorer(options.model, options.device, options.precision)
     n_done = _restore_all(jobs, restorer, options)
     n_failed += len(jobs) - n_done
     if not options.quiet:

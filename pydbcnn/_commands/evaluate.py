@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ._options import add_device, add_overwrite, add_quiet, natural
+from ._options import add_device, add_overwrite, add_precision, add_quiet, natural
 
 NAME = "evaluate"
 SUMMARY = "measure a model on a dataset of pairs"
@@ -38,6 +38,7 @@ def add_arguments(parser):
         "--border", type=natural, default=8, help="pixels left out (default: 8)"
     )
     add_device(parser)
+    add_precision(parser)
     add_overwrite(parser, "a report")
     add_quiet(parser)
 
@@ -52,7 +53,7 @@ def run(options):
     if options.html:
         refuse_existing(options.html, overwrite=options.overwrite)
         check_folder(options.html)
-    restorer = Restorer(options.model, options.device)
+    restorer = Restorer(options.model, options.device, options.precision)
     dataset = load_deblur_dataset(options.dataset, quiet=options.quiet)
     result = evaluate(
         restorer,
