@@ -3,6 +3,9 @@
 #ifndef PYDBCNN_VECTOR_H
 #define PYDBCNN_VECTOR_H
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 #include <stddef.h>
 #include <string.h>
 
@@ -63,10 +66,17 @@ INLINE vec where(mask condition, vec value)
     return (vec)((mask)value & condition);
 }
 
-/* A NaN stays one, so that a fit that diverged is noticed. */
+/* A NaN stays one, so that a fit that diverged is noticed: of two operands of which
+ * one is no number, the maximum of x86 is the second. */
 INLINE vec rectify(vec value)
 {
+#if LANES == 16
+    return (vec)_mm512_max_ps((__m512){0}, (__m512)value);
+#elif LANES == 8
+    return (vec)_mm256_max_ps((__m256){0}, (__m256)value);
+#else
     return where(~(mask)(value < (vec){0}), value);
+#endif
 }
 
 INLINE vec where_positive(vec condition, vec value)

@@ -66,15 +66,17 @@ INLINE void transform_inputs(const vec *d, vec *point)
     point[5] = 4.0f * d[1] - 5.0f * d[3] + d[5];
 }
 
-/* A' m: six points in a line become four outputs. */
-INLINE void transform_outputs(const vec *m, vec *y)
+/* A' m: six points in a line, `stride` floats from each other, become four outputs. */
+INLINE void transform_outputs(const float *points, ptrdiff_t stride, vec *y)
 {
-    const vec sum = m[1] + m[2], difference = m[1] - m[2];
-    const vec sum2 = m[3] + m[4], difference2 = m[3] - m[4];
-    y[0] = m[0] + sum + sum2;
+    const vec m1 = load(points + stride), m2 = load(points + 2 * stride);
+    const vec m3 = load(points + 3 * stride), m4 = load(points + 4 * stride);
+    const vec sum = m1 + m2, difference = m1 - m2;
+    const vec sum2 = m3 + m4, difference2 = m3 - m4;
+    y[0] = load(points) + sum + sum2;
     y[1] = difference + 2.0f * difference2;
     y[2] = sum + 4.0f * sum2;
-    y[3] = difference + 8.0f * difference2 + m[5];
+    y[3] = difference + 8.0f * difference2 + load(points + 5 * stride);
 }
 
 /* One vector of inputs of each of the `blocks` blocks that lie side by side. */
@@ -125,16 +127,17 @@ INLINE void transform_group(const int blocks, const winograd_task *task, int fir
                                         to + run * length + i, stride, point_stride);
 }
 
+/* Sums begin with the vectors at `start`. */
 INLINE void multiply_block(const int squares, const int vectors, const int inputs,
                            int planes, const float *values, ptrdiff_t plane_stride,
-                           const float *weights, float *products)
+                           const float *weights, const float *start, float *products)
 {
     vec sum[GROUP][VECTORS];
 #pragma GCC unroll 16
     for (int s = 0; s < squares; s++)
 #pragma GCC unroll 16
         for (int v = 0; v < vectors; v++)
-            sum[s][v] = (vec){0};
+            sum[s][v] = load(start + v * LANES);
     for (int plane = 0; plane < planes; plane++, values += plane_stride) {
         const float *in = values;
         for (int i = 0; i < inputs; i++, in++, weights += vectors * LANES) {
@@ -158,44 +161,47 @@ INLINE void multiply_block(const int squares, const int vectors, const int input
             store(products + (s * vectors + v) * LANES, sum[s][v]);
 }
 
-/* Products of the POINTS points of one column, transformed downwards: SQUARE values
- * for each square and vector of filters. */
+/* Products lie as [point of the column][square, vector]; after the first half of the
+ * output transform as [column][output of the column][square, vector]. */
+enum { POINT_STEP = GROUP * VECTORS * LANES, COLUMN_STEP = SQUARE * POINT_STEP };
+
+static const float no_start[VECTORS * LANES] __attribute__((aligned(64)));
+
+/* Products of the points of column `x`.  What is added at point (1, 1) arrives in all
+ * 16 outputs, so the bias is added there. */
 INLINE void multiply_column(const int squares, const int vectors, const int inputs,
-                            int planes, const float *values, const float *weights,
-                            float *products, float *column)
+                            int x, int planes, const float *values,
+                            const float *weights, const float *bias, float *products)
 {
     const ptrdiff_t stride = group_stride(inputs);
-    const int step = squares * vectors * LANES;
     for (int y = 0; y < POINTS; y++)
         multiply_block(squares, vectors, inputs, planes, values + y * planes * stride,
                        stride, weights + y * planes * inputs * vectors * LANES,
-                       products + y * step);
-    for (int i = 0; i < step; i += LANES) {
-        vec m[POINTS], result[SQUARE];
-#pragma GCC unroll 8
-        for (int y = 0; y < POINTS; y++)
-            m[y] = load(products + y * step + i);
-        transform_outputs(m, result);
+                       x == 1 && y == 1 ? bias : no_start, products + y * POINT_STEP);
+}
+
+INLINE void transform_column(int count, const float *products, float *column)
+{
+    for (int i = 0; i < count * LANES; i += LANES) {
+        vec result[SQUARE];
+        transform_outputs(products + i, POINT_STEP, result);
 #pragma GCC unroll 8
         for (int y = 0; y < SQUARE; y++)
-            store(column + y * step + i, result[y]);
+            store(column + y * POINT_STEP + i, result[y]);
     }
 }
 
 /* The outputs of one square and one vector of filters. */
-INLINE void finish_square(const float *columns, ptrdiff_t step, vec bias,
-                          float *const *outputs, ptrdiff_t at, ptrdiff_t pixel)
+INLINE void finish_square(const float *columns, float *const *outputs, ptrdiff_t at,
+                          ptrdiff_t pixel)
 {
-#pragma GCC unroll 8
     for (int y = 0; y < SQUARE; y++) {
-        vec m[POINTS], result[SQUARE];
-#pragma GCC unroll 8
-        for (int x = 0; x < POINTS; x++)
-            m[x] = load(columns + (x * SQUARE + y) * step);
-        transform_outputs(m, result);
+        vec result[SQUARE];
+        float *to = outputs[y] + at;
+        transform_outputs(columns + y * POINT_STEP, COLUMN_STEP, result);
 #pragma GCC unroll 8
         for (int x = 0; x < SQUARE; x++)
-            store(outputs[y] + at + x * pixel, rectify(result[x] + bias));
+            store(to + x * pixel, rectify(result[x]));
     }
 }
 
@@ -205,19 +211,18 @@ INLINE void multiply_and_finish(const int vectors, const int inputs,
                                 float *products)
 {
     const int planes = task->blocks * task->blocks;
-    const ptrdiff_t step = (ptrdiff_t)count * vectors * LANES;
-    float *columns = products + POINTS * GROUP * VECTORS * LANES;
+    float *columns = products + POINTS * POINT_STEP;
     for (int x = 0; x < POINTS; x++) {
         WITH_BLOCK(count, GROUP,
-                   multiply_column(block, vectors, inputs, planes, values, weights,
-                                   products, columns + x * SQUARE * step))
+                   multiply_column(block, vectors, inputs, x, planes, values, weights,
+                                   task->bias + filter, products))
+        transform_column(count * vectors, products, columns + x * COLUMN_STEP);
         values += POINTS * planes * group_stride(inputs);
         weights += POINTS * planes * inputs * vectors * LANES;
     }
     for (int s = 0; s < count; s++)
         for (int v = 0; v < vectors; v++)
-            finish_square(columns + (s * vectors + v) * LANES, step,
-                          load(task->bias + filter + v * LANES), task->outputs,
+            finish_square(columns + (s * vectors + v) * LANES, task->outputs,
                           (ptrdiff_t)(first + s) * SQUARE * task->filters + filter +
                               v * LANES,
                           task->filters);
