@@ -17,7 +17,11 @@ from pydbcnn.backends import _cpu
 from pydbcnn.backends.cpu import CpuBackend, available_isas
 
 # One entry for each way to compute: what is tested for one is tested for all.
-BACKENDS = {isa: CpuBackend(isa) for isa in available_isas()}
+BACKENDS = {isa: CpuBackend(isa) for isa in available_isas()} | {
+    f"{isa}, bfloat16": CpuBackend(isa, "bfloat16")
+    for isa in available_isas()
+    if isa in {"avx512_bf16", "amx"}
+}
 
 # The common ones; and filters that fill no vector, single pixels, more channels in
 # than out, more of them than a vector has lanes, the largest kernels.

@@ -160,7 +160,7 @@ cdef network_shape describe(layers, residual, direct) except *:
 cdef class Weights:
     """Parameters of a network in the layout of an engine and a precision.
 
-    `direct` keeps layers from being transformed; the gradient needs that.
+    `direct` keeps layers from being transformed.
     """
 
     cdef Engine engine

@@ -97,16 +97,22 @@ static void add_bias_gradient(const gradient_task *task, float *gradient)
 
 /* Packed gradients: per layer the weights, [row][column, input][filter], or for the
  * last layer flipped, [row][column, output][input]; then the biases. */
+INLINE size_t gradient_place(const network_shape *net, int l)
+{
+    size_t place = 0;
+    for (int before = 0; before < l; before++)
+        place += direct_size(net, before) + bias_size(net, before);
+    return place;
+}
+
 INLINE float *gradient_of(const network_shape *net, int l, float *gradient)
 {
-    for (int before = 0; before < l; before++)
-        gradient += forward_size(net, before) + bias_size(net, before);
-    return gradient;
+    return gradient + gradient_place(net, l);
 }
 
 static size_t gradient_size(const network_shape *net)
 {
-    return packed_size(net, 0);
+    return gradient_place(net, net->n_layers);
 }
 
 /* Map `l` of a block, and the deltas of it inside a border of zeros. */
@@ -125,21 +131,20 @@ INLINE float *delta_row(const block_map *map, int row)
            (ptrdiff_t)map->border * map->channels;
 }
 
-/* Room for the maps and deltas of a block; returns the floats that it takes. */
+/* Room for the maps of a block, all their rows, and for the deltas of them; returns
+ * the floats that it takes. */
 INLINE size_t lay_out_block(const network_shape *net, int height, int width,
-                            block_map *maps, float *scratch)
+                            tile_map *tile, block_map *maps, float *scratch)
 {
-    float *free_space = scratch;
-    for (int l = 0; l <= net->n_layers; l++) {
+    float *free_space = scratch + lay_out_tile(net, height, width, 1, tile, scratch);
+    for (int l = 1; l <= net->n_layers; l++) {
         block_map *map = &maps[l];
         const int halo = 2 * radius_from(net, l);
         map->height = height + halo;
         map->width = width + halo;
         map->channels = map_channels(net, l);
-        map->stride = (ptrdiff_t)map->width * map->channels;
-        if (l == 0)
-            continue; /* read where it lies, and nothing asks for its deltas */
-        map->values = take(&free_space, (map->height + (l == net->n_layers)) * map->stride);
+        map->values = tile[l].ring;
+        map->stride = tile[l].stride;
         /* The first layer needs no deltas of its input: its own are used at once. */
         map->border = l == 1 ? 0 : net->layers[l - 1].kernel - 1;
         map->delta_stride = (ptrdiff_t)(map->width + 2 * map->border) * map->channels;
@@ -153,41 +158,34 @@ INLINE size_t lay_out_block(const network_shape *net, int height, int width,
 static size_t block_scratch(const network_shape *net, int block_height,
                             int block_width)
 {
+    tile_map tile[MAX_LAYERS + 1];
     block_map maps[MAX_LAYERS + 1];
-    return lay_out_block(net, block_height, block_width, maps, NULL);
+    return lay_out_block(net, block_height, block_width, tile, maps, NULL) +
+           layer_scratch(net);
 }
 
-/* Rows of the last map.  Those beyond its end see the last row of their input again,
- * and all go to the spare row behind the map. */
-INLINE void forward_last(const network_shape *net, const packed_weights *weights,
-                         const block_map *maps, int row)
+/* The input in the layout of the forward pass.  Transformed layers may ask for pixels
+ * beyond the patch: no output that counts depends on them, but they must be numbers. */
+INLINE void copy_input(const tile_map *map, const float *input, ptrdiff_t stride,
+                       int height, int width)
 {
-    const int l = net->n_layers - 1;
-    const block_map *map = &maps[l], *out = &maps[l + 1];
-    const float *rows[MAX_KERNEL + DOT_ROWS];
-    float *outputs[DOT_ROWS];
-    for (int k = 0; k < net->layers[l].kernel + DOT_ROWS - 1; k++)
-        rows[k] = map->values + smaller(row + k, map->height - 1) * map->stride;
-    for (int k = 0; k < DOT_ROWS; k++)
-        outputs[k] = (float *)out->values + smaller(row + k, out->height) * out->stride;
-    apply_last(net, weights, rows, outputs, out->width);
+    for (int y = 0; y < map->height; y++) {
+        float *row = ring_row(map, y);
+        for (int x = 0; x < map->width; x++)
+            for (int c = 0; c < map->channels; c++)
+                row[pixel_place(map, x) + c] =
+                    y < height && x < width
+                        ? input[y * stride + x * map->channels + c] : 0.0f;
+    }
 }
 
+/* Layer by layer: the backward pass needs whole maps. */
 INLINE void forward_block(const network_shape *net, const packed_weights *weights,
-                          const block_map *maps)
+                          const tile_map *maps, float *scratch)
 {
-    const int last = net->n_layers - 1;
-    for (int l = 0; l < last; l++)
-        for (int row = 0; row < maps[l + 1].height; row++) {
-            const float *rows[MAX_KERNEL];
-            for (int k = 0; k < net->layers[l].kernel; k++)
-                rows[k] = maps[l].values + (row + k) * maps[l].stride;
-            apply_hidden(net, weights, l, rows,
-                         (float *)maps[l + 1].values + row * maps[l + 1].stride,
-                         maps[l + 1].width);
-        }
-    for (int row = 0; row < maps[last + 1].height; row += DOT_ROWS)
-        forward_last(net, weights, maps, row);
+    for (int l = 0; l < net->n_layers; l++)
+        for (int row = 0; row < maps[l + 1].height; row += rows_at_once(net, l))
+            make_rows(net, weights, maps, l, row, scratch);
 }
 
 /* Deltas of the output, and the sum of squared errors. */
@@ -220,7 +218,7 @@ INLINE void last_layer_gradient(const network_shape *net, const block_map *maps,
     const int l = net->n_layers - 1;
     const block_map *out = &maps[l + 1];
     float *weights = gradient_of(net, l, gradient);
-    float *bias = weights + forward_size(net, l);
+    float *bias = weights + direct_size(net, l);
     for (int top = 0; top < maps[l].height; top += DELTA_ROWS) {
         const gradient_task task = {
             .input = out->delta + top * out->delta_stride,
@@ -246,7 +244,7 @@ INLINE void hidden_layer_gradient(const network_shape *net,
     const block_map *map = &maps[l], *behind = &maps[l + 1];
     const int kernel = net->layers[l].kernel;
     float *weight_gradient = gradient_of(net, l - 1, gradient);
-    float *bias_gradient = weight_gradient + forward_size(net, l - 1);
+    float *bias_gradient = weight_gradient + direct_size(net, l - 1);
     if (map->border)
         memset(map->delta, 0,
                (map->height + 2 * map->border) * map->delta_stride * sizeof(float));
@@ -291,18 +289,23 @@ static double block_gradient(const network_shape *net, const float *packed,
     const int width = smaller(batch->block_width, batch->width - left);
     const packed_weights weights = find_weights(net, packed);
 
+    tile_map tile[MAX_LAYERS + 1];
     block_map maps[MAX_LAYERS + 1];
-    lay_out_block(net, height, width, maps, scratch);
+    float *for_layers =
+        scratch + lay_out_block(net, height, width, tile, maps, scratch);
+    maps[0].channels = inputs;
     maps[0].stride = (ptrdiff_t)(batch->width + halo) * inputs;
     maps[0].values = batch->inputs +
                      (patch * (batch->height + halo) + top) * maps[0].stride +
                      (ptrdiff_t)left * inputs;
+    copy_input(&tile[0], maps[0].values, maps[0].stride, batch->height + halo - top,
+               batch->width + halo - left);
     const ptrdiff_t target_stride = (ptrdiff_t)batch->width * outputs;
     const float *target = batch->targets +
                           (patch * batch->height + top) * target_stride +
                           (ptrdiff_t)left * outputs;
 
-    forward_block(net, &weights, maps);
+    forward_block(net, &weights, tile, for_layers);
     const double squares =
         output_deltas(net, maps, target, target_stride, batch->delta_scale);
     last_layer_gradient(net, maps, gradient);
@@ -324,7 +327,7 @@ INLINE void unpack_layer(const network_shape *net, int l, const float *packed,
                 *result++ =
                     last ? packed[(size_t)((positions - 1 - at) * outputs + o) * inputs + i]
                          : packed[(size_t)(at * inputs + i) * outputs + o];
-    memcpy(result, packed + forward_size(net, l), shape->outputs * sizeof(float));
+    memcpy(result, packed + direct_size(net, l), shape->outputs * sizeof(float));
 }
 
 static void reduce_gradient(const network_shape *net, const float *gradients,

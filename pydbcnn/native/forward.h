@@ -58,8 +58,8 @@ INLINE int overlap(const network_shape *net, int l)
 }
 
 /* Sizes from the last map to the first: a transformed layer makes whole squares, which
- * may need pixels beyond those that the tile asks for. */
-INLINE size_t lay_out_tile(const network_shape *net, int height, int width,
+ * may need pixels beyond those that the tile asks for.  `keep` keeps all rows. */
+INLINE size_t lay_out_tile(const network_shape *net, int height, int width, int keep,
                            tile_map *maps, float *scratch)
 {
     float *free_space = scratch;
@@ -67,7 +67,8 @@ INLINE size_t lay_out_tile(const network_shape *net, int height, int width,
         tile_map *map = &maps[l];
         map->height = height;
         map->width = width;
-        map->kept = DOT_ROWS;
+        const int arriving = l > 0 ? rows_at_once(net, l - 1) : 1;
+        map->kept = arriving;
         map->phase_bits = 0;
         map->channels = map_channels(net, l);
         if (l < net->n_layers) {
@@ -75,9 +76,10 @@ INLINE size_t lay_out_tile(const network_shape *net, int height, int width,
             map->height = round_up(maps[l + 1].height, step) + overlap(net, l);
             map->width = round_up(maps[l + 1].width, columns_at_once(net, l)) +
                          overlap(net, l);
-            map->kept = l == 0 ? map->height
-                               : step + overlap(net, l) + rows_at_once(net, l - 1) - 1;
+            map->kept = step + overlap(net, l) + arriving - 1;
         }
+        if (l == 0 || keep)
+            map->kept = round_up(map->height, arriving);
         if (l == 0 && is_transformed(net, 0)) {
             map->phase_bits = 2;
             map->width = round_up(map->width, SQUARE);
@@ -104,7 +106,7 @@ INLINE size_t layer_scratch(const network_shape *net)
 static size_t tile_scratch(const network_shape *net, int tile_height, int tile_width)
 {
     tile_map maps[MAX_LAYERS + 1];
-    const size_t size = lay_out_tile(net, tile_height, tile_width, maps, NULL);
+    const size_t size = lay_out_tile(net, tile_height, tile_width, 0, maps, NULL);
     return size + layer_scratch(net) +
            aligned_floats(maps[0].width * sizeof(ptrdiff_t) / sizeof(float));
 }
@@ -204,8 +206,8 @@ static void forward_tile(const network_shape *net, const float *packed,
     stopwatch watch = start_stopwatch(batch->seconds);
 
     tile_map maps[MAX_LAYERS + 1];
-    float *for_layers = scratch + lay_out_tile(net, place.height, place.width, maps,
-                                               scratch);
+    float *for_layers = scratch + lay_out_tile(net, place.height, place.width, 0,
+                                               maps, scratch);
     ptrdiff_t *columns = (ptrdiff_t *)(for_layers + layer_scratch(net));
     find_columns(batch, &maps[0], place.left - radius, columns);
     read_pixels(batch, place.image, place.top - radius, maps[0].height, columns,

@@ -83,6 +83,14 @@ INLINE size_t forward_size(const network_shape *net, int l)
                           map_channels(net, l + 1));
 }
 
+/* Of the weights as they are: gradients, and what the backward pass reads. */
+INLINE size_t direct_size(const network_shape *net, int l)
+{
+    const size_t kernel = net->layers[l].kernel;
+    return aligned_floats(kernel * kernel * map_channels(net, l) *
+                          map_channels(net, l + 1));
+}
+
 INLINE size_t bias_size(const network_shape *net, int l)
 {
     return aligned_floats(map_channels(net, l + 1));
@@ -90,7 +98,7 @@ INLINE size_t bias_size(const network_shape *net, int l)
 
 INLINE size_t flipped_size(const network_shape *net, int l)
 {
-    return l == 0 ? 0 : forward_size(net, l);
+    return l == 0 ? 0 : direct_size(net, l);
 }
 
 /* Pointers into a packed vector. */
@@ -135,6 +143,7 @@ static size_t packed_size(const network_shape *net, int backward)
     return size;
 }
 
+/* Weights as they are, for forward, and reversed, for backward; NULL: not wanted. */
 INLINE void pack_layer(const network_shape *net, int l, const float *weights,
                        float *forward, float *flipped)
 {
@@ -147,9 +156,10 @@ INLINE void pack_layer(const network_shape *net, int l, const float *weights,
             for (int o = 0; o < shape->outputs; o++) {
                 const float weight = *weights++;
                 const int tap = at * inputs + i;
-                forward[last ? (size_t)o * positions * inputs + tap
-                             : filter_place(positions * inputs, tap, outputs, o)] =
-                    weight;
+                if (forward)
+                    forward[last ? (size_t)o * positions * inputs + tap
+                                 : filter_place(positions * inputs, tap, outputs, o)] =
+                        weight;
                 if (flipped)
                     flipped[filter_place(positions * outputs,
                                          (positions - 1 - at) * outputs + o, inputs,
@@ -210,11 +220,11 @@ static void pack(const network_shape *net, const float *params, int backward,
     memset(packed, 0, packed_size(net, backward) * sizeof(float));
     const packed_weights place = find_weights(net, packed);
     for (int l = 0; l < net->n_layers; l++) {
+        float *forward = (float *)place.forward[l];
         if (is_transformed(net, l))
-            pack_transformed(net, l, params, (float *)place.forward[l]);
-        else
-            pack_layer(net, l, params, (float *)place.forward[l],
-                       backward && l > 0 ? (float *)place.flipped[l] : NULL);
+            pack_transformed(net, l, params, forward);
+        pack_layer(net, l, params, is_transformed(net, l) ? NULL : forward,
+                   backward && l > 0 ? (float *)place.flipped[l] : NULL);
         params += weight_count(net, l);
         memcpy((float *)place.bias[l], params,
                net->layers[l].outputs * sizeof(float));
