@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PUBLISHED = {
     "cpu.md": ROOT / "benchmarks" / "results" / "cpu.md",
     "speed.inc": ROOT / "docs" / "speed.inc",
+    "layers.inc": ROOT / "docs" / "layers.inc",
     "speed.svg": ROOT / "docs" / "images" / "speed.svg",
 }
 FULL_ROUNDS = 9

@@ -75,11 +75,12 @@ class Absent:
 
 
 class Section(NamedTuple):
-    """Rows of one kind."""
+    """Rows of one kind; those that a second page shows have a file of their own."""
 
     title: str
     text: str
     in_chart: bool = False
+    file: str | None = None
 
 
 class Table(NamedTuple):
@@ -122,6 +123,7 @@ SECTIONS = {
         "Layer by layer",
         "Forward of one image of 1024 x 1024: the share of the peak in each layer, "
         "then the share of the time. Pixels are read and written beside the layers.",
+        file="layers.inc",
     ),
     "threads": Section("Two threads", "Forward of one image, float32."),
     "sizes": Section(
@@ -234,10 +236,23 @@ def restructured_text(machine, rows, rounds):
     """The report as reStructuredText, to be included below a title."""
     parts = [*_how(rounds), *_heading("Machine"), _csv_table(_machine_table(machine))]
     for section, found in _tables(rows):
-        parts += [*_heading(section.title), section.text]
-        parts += [_csv_table(found)] if found.rows else []
-        parts += _list(found.notes)
+        include = [f".. include:: {section.file}"]
+        parts += _heading(section.title)
+        parts += include if section.file else _restructured_section(section, found)
     return "\n\n".join(parts) + "\n"
+
+
+def _restructured_section(section, found):
+    tables = [_csv_table(found)] if found.rows else []
+    return [section.text, *tables, *_list(found.notes)]
+
+
+def _section_files(rows):
+    """Name and reStructuredText of each section that has a file of its own."""
+    for section, found in _tables(rows):
+        if section.file:
+            parts = _restructured_section(section, found)
+            yield section.file, "\n\n".join(parts) + "\n"
 
 
 def _tables(rows):
@@ -367,6 +382,7 @@ def files(machine, rows, rounds):
         "cpu.md": markdown(machine, rows, rounds).encode(),
         "speed.inc": restructured_text(machine, rows, rounds).encode(),
     }
+    written |= {name: text.encode() for name, text in _section_files(rows)}
     if any(_groups(rows)):
         written["speed.svg"] = chart(rows)
     return written

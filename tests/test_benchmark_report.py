@@ -73,6 +73,15 @@ def test_restructured_text_holds_the_same_tables():
     assert parsed[1:] == [[found.columns, *found.rows] for found in expected]
 
 
+def test_layers_have_a_file_that_two_pages_include():
+    rows = {"layers": [Figures({"": "grey", "layer 1": "140 %, 60 %"})]}
+    assert ".. include:: layers.inc\n" in report.restructured_text(MACHINE, rows, 9)
+    text = report.files(MACHINE, rows, 9)["layers.inc"].decode()
+    assert text.startswith("Forward of one image")
+    assert text.endswith('\n\n   "","layer 1"\n   "grey","140 %, 60 %"\n')
+    assert "140 %, 60 %" in report.markdown(MACHINE, rows, 9)
+
+
 def test_chart_is_the_same_every_time():
     svg = report.chart(ROWS)
     assert ET.fromstring(svg).tag.endswith("svg")
