@@ -98,6 +98,4 @@ def step_flop(network, n_pixels):
 
 def share_of_peak(backend, flop, seconds):
     """Of the rate of a bare loop in the backend's instruction set and precision."""
-    if not hasattr(backend, "peak_rate"):  # an engine without such a loop
-        return None
     return flop / seconds / median(backend.peak_rate() for _ in range(3))

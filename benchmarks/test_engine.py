@@ -9,7 +9,7 @@ import pytest
 from cases import COLOURS, ForwardCase, uniform, visible_params
 from report import Absent, Figures, percent
 from threadpoolctl import ThreadpoolController
-from timing import N_THREADS, OURS
+from timing import OURS
 
 from pydbcnn import DBCNNDeblurrer
 from pydbcnn._network import Network
@@ -44,9 +44,6 @@ def test_layers(precision, n_channels, request, record):
     except ValueError:
         record("layers", Absent(what, "this processor has no bfloat16 engine"))
         return
-    if not hasattr(backend, "layer_seconds"):
-        record("layers", Absent(what, "this engine does not time its layers"))
-        return
     case = ForwardCase(1024, n_channels)
     rounds = request.config.getoption("--rounds")
     seconds = np.median([layer_seconds(backend, case) for _ in range(rounds)], axis=0)
@@ -59,7 +56,7 @@ def layer_seconds(backend, case):
 
 def layer_cells(backend, case, seconds):
     """Share of the peak and of the time of each layer; the time of pixels."""
-    one_thread = median(backend.peak_rate() for _ in range(3)) / N_THREADS
+    one_thread = median(backend.peak_rate(1) for _ in range(3))
     n_pixels = case.images.shape[1] * case.images.shape[2]
     times = seconds / seconds.sum()
     cells = {

@@ -85,9 +85,9 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     precision : {"float32", "bfloat16", "float64"}, default="float32"
         What `predict` computes in. "bfloat16" rounds inputs, weights and maps to 8
         significant bits and adds in single precision: the fastest where the processor
-        has AMX or AVX512_BF16, an error elsewhere. "float64" computes in NumPy, for
-        checking: some hundred times slower. `fit` computes gradients in single
-        precision, or in "float64".
+        has AMX, possible with AVX512_BF16, and an error elsewhere. "float64" computes
+        in NumPy, for checking: some hundred times slower. `fit` computes gradients in
+        single precision, or in "float64".
     device : {"auto", "cpu"}, default="auto"
         Where to compute; "auto" takes the fastest of `available_devices`.
 

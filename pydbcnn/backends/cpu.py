@@ -38,7 +38,7 @@ _MAX_GRADIENT_BYTES = 2**25
 
 
 class CpuBackend:
-    """Forward and backward passes with the C engines, in single precision.
+    """Forward and backward passes with the C engines.
 
     Parameters
     ----------

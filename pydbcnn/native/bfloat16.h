@@ -1,12 +1,11 @@
 /* The forward pass with bfloat16 inputs, weights and maps, and single-precision sums.
  *
- * Layers advance row by row as in forward.h; the products are those of products.h.
- * Three things keep the 8 significant bits from showing:
+ * Layers advance together, row by row; the products are those of products.h.  Two things
+ * keep the 8 significant bits from showing:
  *   - the image enters as 255 x - 128: integers of 8 bits are then exact, and the
  *     rounded weights meet values around zero;
- *   - sums and biases are single precision, and so is the input that a residual
- *     network adds at the end;
- *   - in the last layer, too.
+ *   - sums, biases and the output of the last layer are single precision, and so is the
+ *     input that a residual network adds to it.
  *
  * Few channels would fill little of a tile, so rows of the image may be stacked: pixel
  * x of stacked row y holds pixel x of rows y, y + 1, ... as more channels.
@@ -190,7 +189,7 @@ INLINE uint16_t *bf16_row(const bf16_map *map, int row)
     return map->ring + row % map->kept * map->stride;
 }
 
-/* The products of a row are made for whole tiles of pixels. */
+/* Floats from a pixel to the next among the products of the last layer. */
 INLINE ptrdiff_t product_stride(const bf16_layer *layer)
 {
     return layer->tiles * TILE;

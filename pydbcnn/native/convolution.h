@@ -1,6 +1,7 @@
 /* The inner loops of both directions.
  *
- * `convolve_row` is the workhorse: hidden layers forward and every layer backward.
+ * `convolve_row` is the workhorse: direct hidden layers forward, and all layers but the
+ * first backward.
  * Vectors run over filters, so an input value is repeated across a vector and
  * multiplied with a vector of weights.  With channels last, the columns and inputs
  * under a kernel row are contiguous: one loop over `depth` = kernel x inputs.

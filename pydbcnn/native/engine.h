@@ -35,6 +35,7 @@ typedef struct {
     float data_range; /* pixel value that the network sees as 1 */
     int height, width;
     int first_row, last_row; /* what to compute; the rest is context */
+    /* Multiples of 4, as is first_row: then results do not depend on them. */
     int tile_height, tile_width;
     int tiles_down, tiles_across; /* tiles of one image */
     double *seconds; /* of each layer, then of the pixels; NULL: not measured */

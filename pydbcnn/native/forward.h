@@ -1,7 +1,7 @@
 /* All layers of one tile in one pass, a few rows at a time.
  *
- * As soon as a layer has the input rows that it needs, it makes its next rows: one, or
- * SQUARE where it is transformed.  Each map keeps only the rows that are still needed,
+ * As soon as a layer has the input rows that it needs, it makes its next rows: SQUARE
+ * if it is transformed, DOT_ROWS if it is the last, one otherwise.  Each map keeps only the rows that are still needed,
  * in a ring.  So the maps stay in the cache, and nothing is computed twice but the halo
  * of the tile. */
 #ifndef PYDBCNN_FORWARD_H

@@ -1,5 +1,5 @@
 /* The multiply-adds of single precision that an instruction set can make at most: the
- * measure for all loops of the engine. */
+ * measure for the other loops.  Those of bfloat16 are beside their products. */
 #ifndef PYDBCNN_PEAK_H
 #define PYDBCNN_PEAK_H
 

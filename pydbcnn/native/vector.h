@@ -1,5 +1,6 @@
-/* Vectors of floats through the vector extensions of GCC and Clang, and the block
- * sizes that follow from the number and the width of the vector registers. */
+/* Vectors of floats through the vector extensions of GCC and Clang, with intrinsics for
+ * what these cannot say, and the block sizes that follow from the number and the width
+ * of the vector registers. */
 #ifndef PYDBCNN_VECTOR_H
 #define PYDBCNN_VECTOR_H
 

@@ -8,13 +8,13 @@
  * with 36 multiplications instead of 144 (Lavin and Gray 2016, equation 15).  The sums
  * over blocks and channels are taken before A is applied, so A costs once a filter:
  * 36 / 16 blocks^2 multiplications a pixel, channel and filter (9x9: 20.25 for 81),
- * and 6.25 additions a pixel and filter.
+ * and 6.25 operations (100 for 16) a pixel and filter.
  *
- * Between the transforms, each of the 36 points is a product of two matrices, (tiles
- * x inputs) and (inputs x filters): the loop of convolution.h.
+ * Between the transforms, each of the 36 points is a product of two matrices, (squares
+ * x blocks and inputs) and (blocks and inputs x filters): the loop of convolution.h.
  *
- * Squares of 4x4 begin where the map does, so callers begin maps at multiples of 4:
- * then a result does not depend on the tile in which it was computed. */
+ * Squares of 4x4 begin where the map does.  Tiles begin at multiples of 4 in the image,
+ * so all of them see the same squares, and a result does not depend on its tile. */
 #ifndef PYDBCNN_WINOGRAD_H
 #define PYDBCNN_WINOGRAD_H
 
