@@ -55,6 +55,25 @@ INLINE int blocks_across(int kernel)
     return (kernel + 2) / 3;
 }
 
+/* Squares that are multiplied together.  A group's products of one column of points
+ * and its values after the first half of the output transform take (6 + 24) x 12 x 2
+ * vectors: 45 KiB for AVX-512, 11 KiB for AVX2 (6 squares), so they stay in the cache
+ * while the weights stream past them, once for each group.  Its transformed inputs have
+ * to stay in the second-level cache: at most 1 MiB. */
+enum { GROUP = PIXELS, MAX_GROUP_SIZE = 1 << 18 };
+
+/* Floats of a transformed row of a group: a vector more may be written. */
+INLINE int group_stride(int inputs)
+{
+    return round_up(GROUP * inputs, LANES);
+}
+
+/* Floats of the transformed inputs of a group. */
+INLINE size_t group_size(int blocks, int inputs)
+{
+    return (size_t)POINTS * POINTS * blocks * blocks * group_stride(inputs);
+}
+
 /* Whether layer `l` is worth transforming: multiplications and the two transforms, a
  * pixel and filter, against multiplications alone; see winograd.h.  The input transform
  * serves all filters; its 9.75 operations a pixel, input and block count twice, for the
@@ -65,6 +84,8 @@ INLINE int is_transformed(const network_shape *net, int l)
         return 0;
     const int kernel = net->layers[l].kernel, inputs = map_channels(net, l);
     const int blocks = blocks_across(kernel);
+    if (group_size(blocks, inputs) > MAX_GROUP_SIZE)
+        return 0;
     const float transformed = 2.25f * blocks * blocks * inputs + 6.25f +
                               19.5f * blocks * blocks * inputs / map_channels(net, l + 1);
     return transformed < 0.8f * kernel * kernel * inputs;

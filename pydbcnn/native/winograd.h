@@ -21,12 +21,6 @@
 #include "convolution.h"
 #include "layout.h"
 
-/* Squares that are multiplied together.  A group's products of one column of points
- * and its values after the first half of the output transform take (6 + 24) x 12 x 2
- * vectors: 45 KiB for AVX-512, 11 KiB for AVX2 (6 squares), so they stay in the cache
- * while the weights stream past them, once for each group. */
-enum { GROUP = PIXELS };
-
 typedef struct {
     const float *const *rows; /* input rows under the blocks: 3 blocks + 3 */
     ptrdiff_t phase[4];       /* floats from a row's start to its pixel 0, 1, 2, 3 */
@@ -41,15 +35,9 @@ typedef struct {
     float *scratch;
 } winograd_task;
 
-/* Floats of a transformed row of a group: a vector more may be written. */
-INLINE int group_stride(int inputs)
-{
-    return round_up(GROUP * inputs, LANES);
-}
-
 INLINE size_t winograd_scratch(int blocks, int inputs)
 {
-    return (size_t)POINTS * POINTS * blocks * blocks * group_stride(inputs) +
+    return group_size(blocks, inputs) +
            (size_t)POINTS * (SQUARE + 1) * GROUP * VECTORS * LANES;
 }
 
@@ -233,8 +221,7 @@ INLINE void winograd_group(const int blocks, const int inputs,
 {
     const int points = POINTS * POINTS;
     float *values = task->scratch;
-    float *products =
-        values + (size_t)points * blocks * blocks * group_stride(inputs);
+    float *products = values + group_size(blocks, inputs);
     const float *weights = task->weights;
     transform_group(blocks, task, first, count, values);
     for (int filter = 0; filter < task->filters; filter += VECTORS * LANES) {
