@@ -16,13 +16,13 @@ from setuptools.errors import CompileError
 NATIVE = Path("pydbcnn/native")
 
 
-def compiles(flags):
+def compiles(flags, source="int main(void) { return 0; }\n"):
     """Whether the compiler takes these flags."""
     compiler = new_compiler()
     customize_compiler(compiler)
     with tempfile.TemporaryDirectory() as folder:
         probe = Path(folder, "probe.c")
-        probe.write_text("int main(void) { return 0; }\n")
+        probe.write_text(source)
         try:
             compiler.compile([str(probe)], output_dir=folder, extra_preargs=flags)
         except CompileError:
@@ -58,7 +58,7 @@ if os.environ.get("PYDBCNN_SANITIZE"):
 
 def openmp_flags():
     """Flags for OpenMP, or none, with a word about what that costs."""
-    if compiles(["-fopenmp"]):
+    if compiles(["-fopenmp"], "#include <omp.h>\n"):
         return ["-fopenmp"]
     print("pydbcnn: no OpenMP in this compiler, so one thread only", file=sys.stderr)
     return []

@@ -223,13 +223,14 @@ def test_a_precision_that_the_processor_lacks():
         get_backend("cpu", "float16")
 
 
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "transformed"])
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("size", [(9, 13), (1, 1), (1, 30), (70, 3)])
-def test_cpu_gradient_equals_the_reference(case, isa, size):
+def test_cpu_gradient_equals_the_reference(case, isa, size, direct):
     network, params = case
     params, patches, targets = away_from_kinks(network, params, size)
     loss, gradient = REFERENCE.loss_and_gradient(network, params, patches, targets)
-    cpu_loss, cpu_gradient = CpuBackend(isa).loss_and_gradient(
+    cpu_loss, cpu_gradient = CpuBackend(isa, direct=direct).loss_and_gradient(
         network, params, patches, targets
     )
     assert cpu_loss == pytest.approx(loss, rel=1e-5)
@@ -298,7 +299,7 @@ def test_bands_leave_no_trace_and_are_reported(monkeypatch):
         network, params, images, data_range=1.0, tile=(30, 20), on_pixels=done.append
     )
     assert whole.tobytes() == banded.tobytes()
-    assert len(done) == 7
+    assert len(done) == 2 * 7
     assert sum(done) == 2 * 200 * 20
 
 
@@ -461,6 +462,37 @@ def test_a_forked_process_computes_the_same():
         text=True,
         timeout=60,
         env={**os.environ, "OMP_NUM_THREADS": "2"},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+SMALL_SIGNAL_STACK = """
+import ctypes
+from pydbcnn.backends.cpu import CpuBackend
+CpuBackend()  # in single precision, nothing is asked of the system
+class Stack(ctypes.Structure):
+    _fields_ = [("start", ctypes.c_void_p), ("flags", ctypes.c_int),
+                ("size", ctypes.c_size_t)]
+memory = ctypes.create_string_buffer(4096)
+stack = Stack(ctypes.addressof(memory), 0, 4096)
+assert ctypes.CDLL(None).sigaltstack(ctypes.byref(stack), None) == 0
+try:
+    CpuBackend("amx", "bfloat16")
+except ValueError as error:
+    assert "refuses them to this process" in str(error), error
+    assert "PYDBCNN_ISA=avx512_bf16" in str(error), error
+"""
+
+
+@pytest.mark.skipif("amx" not in ISAS, reason="the registers of AMX are asked for")
+def test_amx_is_asked_for_only_when_it_is_needed():
+    """From then on, Linux refuses alternate signal stacks too small for its registers,
+    and it refuses AMX to a process that has one."""
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", SMALL_SIGNAL_STACK],
+        capture_output=True,
+        text=True,
         check=False,
     )
     assert result.returncode == 0, result.stderr

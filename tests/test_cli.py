@@ -14,6 +14,7 @@ from PIL import Image
 
 from pydbcnn import DBCNNDeblurrer, __version__
 from pydbcnn._images import luminance
+from pydbcnn.backends.cpu import CpuBackend
 from pydbcnn.metrics import peak_signal_noise_ratio
 
 ORIENTATION = 0x0112
@@ -257,6 +258,10 @@ def test_deblur_and_evaluate_in_another_precision(
     )
     assert "'bfloat16' needs the instruction set avx512_bf16 or amx" in result.stderr
     assert "'baseline' is in use" in result.stderr
+    if "bfloat16" in CpuBackend().precisions:
+        run_pydbcnn("deblur", "photo.jpg", "-o", "half.png", "--precision", "bfloat16")
+        half = cv2.imread(str(tmp_path / "half.png")).astype(int)
+        assert 0 < np.abs(single - half).max() <= 4
     scores = [
         json.loads(
             run_pydbcnn("evaluate", "mild", dataset, "--json", "-q", *arguments).stdout

@@ -81,10 +81,11 @@ cdef extern from "native/engine.h" nogil:
                                  const patch_batch *, ptrdiff_t, float *,
                                  float *) noexcept nogil
         size_t (*gradient_size)(const network_shape *) noexcept nogil
-        void (*reduce_gradient)(const network_shape *, const float *, size_t, int,
+        void (*reduce_gradient)(const network_shape *, float *, size_t, int,
                                 float *) noexcept nogil
     const engine_table *pydbcnn_engines[]
     int pydbcnn_engine_runs(const engine_table *) noexcept
+    int pydbcnn_request_amx() noexcept
 
 _PIXEL_TYPES = {"uint8": PIXEL_UINT8, "uint16": PIXEL_UINT16,
                 "float32": PIXEL_FLOAT32, "float64": PIXEL_FLOAT64}
@@ -108,6 +109,11 @@ cdef size_t whole_lines(size_t count) noexcept nogil:
 
 cdef float *allocate(size_t count) noexcept nogil:
     return <float *> aligned_alloc(64, whole_lines(count) * sizeof(float))
+
+
+def request_amx():
+    """Ask the system for the registers of AMX; whether it granted them."""
+    return bool(pydbcnn_request_amx())
 
 
 cdef class Engine:

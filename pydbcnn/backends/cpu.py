@@ -1,5 +1,6 @@
 """The CPU engine: our C kernels, the best instruction set that the machine has."""
 
+import math
 import os
 import time
 
@@ -23,13 +24,15 @@ _TILE = 128
 _TILE_BYTES = 2**20
 # With bfloat16, maps take half the memory, and arithmetic a fraction of the time, so
 # that overheads count for more.
-_HALF_TILE = 128, 512
+_BFLOAT16_TILE = 512
 _SQUARE = 4  # tiles are whole squares of the transformed layers
-# Pixels between two calls of `on_pixels`, and between two looks at Ctrl-C.
+# Pixels between two calls of `on_pixels`, and between two looks at Ctrl-C: rows of
+# tiles of an image, or whole images of a batch.
 _BAND_PIXELS = 2**22
 _MAX_SIDE = 2**30  # rows and columns are counted in 32 bits
 # Blocks of a patch that one thread trains on: the maps of both directions are kept.
 _BLOCK = 64
+_BLOCK_BYTES = 5 * 2**20
 # Partial gradients: enough for many threads, few enough to sum; fixed by the shapes
 # alone, so that results do not depend on the threads.
 _MAX_GROUPS = 64
@@ -48,8 +51,8 @@ class CpuBackend:
     precision : {"float32", "bfloat16"}, default="float32"
         Of the forward pass. Gradients are always computed in single precision.
     direct : bool, default=False
-        Whether no layer is transformed (see ``native/winograd.h``): the reference of
-        the transformed ones.
+        Whether no layer is transformed (see ``native/winograd.h``), neither forward
+        nor for gradients: the reference of the transformed ones.
 
     Raises
     ------
@@ -64,8 +67,13 @@ class CpuBackend:
     def __init__(self, isa=None, precision="float32", *, direct=False):
         self.precision = precision
         self.direct = direct
-        self._engine = _find_engine(isa or os.environ.get("PYDBCNN_ISA"))
+        self._engine = _find_engine(isa or os.environ.get("PYDBCNN_ISA") or None)
         _check_precision(self._engine, precision)
+
+    @property
+    def precisions(self):
+        """Precisions in which the instruction set in use can predict."""
+        return self._engine.precisions
 
     @property
     def isa(self):
@@ -102,24 +110,23 @@ class CpuBackend:
         tile_height, tile_width = _whole_squares(
             tile or self._tile(network, height, width)
         )
-        n_threads = thread_count()
-        threads_started(n_threads)
-        tile_rows = max(1, _BAND_PIXELS // (n * width * tile_height))
-        for first in range(0, height, tile_rows * tile_height):
-            last = min(height, first + tile_rows * tile_height)
+        for some, rows in _bands(n, height, width, tile_height):
+            n_tiles = len(range(*some)) * -(-width // tile_width)
+            n_tiles *= -(-len(range(*rows)) // tile_height)
+            n_threads = min(thread_count(), n_tiles)
+            threads_started(n_threads)
             _cpu.forward(
                 weights,
-                images,
-                out,
+                images[slice(*some)],
+                out[slice(*some)],
                 data_range,
-                first,
-                last,
+                *rows,
                 tile_height,
                 tile_width,
                 n_threads,
             )
             if on_pixels is not None:
-                on_pixels(n * (last - first) * width)
+                on_pixels(len(range(*some)) * len(range(*rows)) * width)
         return out
 
     def loss_and_gradient(self, network, params, patches, targets):
@@ -128,8 +135,10 @@ class CpuBackend:
         targets = np.ascontiguousarray(targets, np.float32)
         gradient = np.empty(network.n_params, np.float32)
         n, height, width, _ = targets.shape
-        block = _even_part(height, _BLOCK), _even_part(width, _BLOCK)
-        n_threads = thread_count()
+        most = _largest_block(network)
+        block = _even_part(height, most), _even_part(width, most)
+        n_groups = _n_groups(network, n, height, width)
+        n_threads = min(thread_count(), n_groups)
         threads_started(n_threads)
         squares = _cpu.squares_and_gradient(
             self._pack(network, params, backward=True),
@@ -137,7 +146,7 @@ class CpuBackend:
             targets,
             gradient,
             *block,
-            _n_groups(network, n, height, width),
+            n_groups,
             n_threads,
         )
         return squares / targets.size / 2, gradient
@@ -194,10 +203,10 @@ class CpuBackend:
 
     def _tile(self, network, height, width):
         if self.precision == "bfloat16":
-            most = _HALF_TILE
+            widest = _widest_tile(network, 2, 0, _BFLOAT16_TILE)
         else:
-            most = _TILE, _widest_tile(network)
-        return _even_part(height, most[0]), _even_part(width, most[1])
+            widest = _widest_tile(network, 4, 2 * (_SQUARE - 1), _TILE)
+        return _even_part(height, _TILE), _even_part(width, widest)
 
     def _pack(self, network, params, *, backward):
         params = np.ascontiguousarray(params, np.float32)
@@ -227,6 +236,13 @@ def _find_engine(isa):
 
 def _check_precision(engine, precision):
     if precision in engine.precisions:
+        if precision == "bfloat16" and engine.name == "amx" and not _cpu.request_amx():
+            raise ValueError(
+                f"precision={precision!r} needs the registers of AMX, and the system "
+                "refuses them to this process (a thread may have a small alternate "
+                "stack for signals, or a sandbox forbids arch_prctl): set "
+                "PYDBCNN_ISA=avx512_bf16, or pass precision='float32'."
+            )
         return
     able = [
         other.name
@@ -237,7 +253,7 @@ def _check_precision(engine, precision):
         f"precision={precision!r} needs the instruction set avx512_bf16 or amx, and "
         f"{engine.name!r} is in use: "
         + (
-            f"unset PYDBCNN_ISA, or set it to one of {', '.join(able)}, "
+            f"unset PYDBCNN_ISA, or choose one of {', '.join(able)}, "
             if able
             else "this processor, or this build, does not have them. Use another one, "
         )
@@ -260,18 +276,44 @@ def _whole_squares(tile):
     return tuple(-(-side // _SQUARE) * _SQUARE for side in tile)
 
 
-def _widest_tile(network):
+def _widest_tile(network, n_bytes, n_spare_rows, most):
     """Pixels across whose rings of rows (see ``native/forward.h``) fit the cache."""
     bytes_across = sum(
-        4 * layer.n_inputs * (layer.kernel_size + 2 * (_SQUARE - 1))
+        n_bytes * layer.n_inputs * (layer.kernel_size + n_spare_rows)
         for layer in network.layers[1:]
     )
-    return max(16, min(_TILE, _TILE_BYTES // bytes_across - 2 * network.radius))
+    return max(16, min(most, _TILE_BYTES // bytes_across - 2 * network.radius))
+
+
+def _bands(n, height, width, tile_height):
+    """Ranges of images and of their rows, of some `_BAND_PIXELS` pixels each."""
+    n_images = max(1, _BAND_PIXELS // (height * width))
+    for first in range(0, n, n_images):
+        images = first, min(n, first + n_images)
+        tile_rows = max(1, _BAND_PIXELS // (len(range(*images)) * width * tile_height))
+        step = tile_rows * tile_height
+        for top in range(0, height, step):
+            yield images, (top, min(height, top + step))
+
+
+def _largest_block(network):
+    """Side of a block whose maps and deltas take at most `_BLOCK_BYTES`."""
+    bytes_a_pixel = sum(2 * 4 * _padded(layer.n_outputs) for layer in network.layers)
+    return max(8, min(_BLOCK, math.isqrt(_BLOCK_BYTES // bytes_a_pixel)))
+
+
+def _padded(channels):
+    """Channels in whole vectors of the widest engine, for all engines alike."""
+    return -(-channels // 16) * 16
 
 
 def _n_groups(network, n, height, width):
     """Partial gradients for a batch of patches, from its shape alone."""
-    n_blocks = n * -(-height // _BLOCK) * -(-width // _BLOCK)
+    most = _largest_block(network)
+    n_blocks = n * -(-height // most) * -(-width // most)
     by_work = n * height * width // _PIXELS_PER_GROUP
-    by_memory = _MAX_GRADIENT_BYTES // (4 * network.n_params)
+    by_memory = _MAX_GRADIENT_BYTES // sum(
+        4 * layer.kernel_size**2 * _padded(layer.n_inputs) * _padded(layer.n_outputs)
+        for layer in network.layers
+    )
     return max(1, min(_MAX_GROUPS, n_blocks, by_work, by_memory))

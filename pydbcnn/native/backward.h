@@ -330,10 +330,10 @@ INLINE void unpack_layer(const network_shape *net, int l, const float *packed,
     memcpy(result, packed + direct_size(net, l), shape->outputs * sizeof(float));
 }
 
-static void reduce_gradient(const network_shape *net, const float *gradients,
-                            size_t stride, int count, float *result)
+static void reduce_gradient(const network_shape *net, float *gradients, size_t stride,
+                            int count, float *result)
 {
-    float *total = (float *)gradients; /* the first one becomes the sum */
+    float *total = gradients;
     const size_t size = gradient_size(net);
     for (int g = 1; g < count; g++)
         for (size_t i = 0; i < size; i += LANES)

@@ -327,7 +327,8 @@ INLINE void bf16_hidden(const bf16_tile *tile, int l, int row, const float *pack
     }
 }
 
-/* Four outputs at a time: those beyond the last are overwritten by the next pixel. */
+/* Four outputs at a time: those beyond the last are overwritten by the next pixel, and
+ * behind the last pixel there is room for a vector. */
 INLINE void add_columns(const float *products, ptrdiff_t stride, int kernel,
                         int outputs, int width, float *to)
 {

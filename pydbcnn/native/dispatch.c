@@ -25,19 +25,7 @@ const engine *const pydbcnn_engines[] = {
 #include <unistd.h>
 #endif
 
-/* The registers of AMX are large, so Linux wants to be asked for them, once for a
- * process (Documentation/arch/x86/xstate.rst). */
-static int amx_is_granted(void)
-{
-#ifdef __linux__
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
-#else
-    return 0;
-#endif
-}
-
-/* The processor has AMX for bfloat16, and the system saves its registers. */
+/* The processor has AMX for bfloat16, and the system can save its registers. */
 static int has_amx(void)
 {
     enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, OSXSAVE = 1 << 27 };
@@ -48,18 +36,30 @@ static int has_amx(void)
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & AMX_BF16) || !(d & AMX_TILE))
         return 0;
     __asm__ volatile("xgetbv" : "=a"(states), "=d"(high) : "c"(0));
-    return (states & TILE_STATES) == TILE_STATES && amx_is_granted();
+    return (states & TILE_STATES) == TILE_STATES;
 }
 
 static int runs_bfloat16(const char *name)
 {
-    const int has_bfloat16 =
-        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16");
+    /* Compilers take it that what has the products has AVX512BW. */
+    const int has_bfloat16 = __builtin_cpu_supports("avx512f") &&
+                             __builtin_cpu_supports("avx512bw") &&
+                             __builtin_cpu_supports("avx512bf16");
     if (strcmp(name, "avx512_bf16") == 0)
         return has_bfloat16;
     return strcmp(name, "amx") == 0 && has_bfloat16 && has_amx();
 }
 #endif
+
+int pydbcnn_request_amx(void)
+{
+#if defined(PYDBCNN_BFLOAT16) && defined(__linux__)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+#else
+    return 0;
+#endif
+}
 
 int pydbcnn_engine_runs(const engine *candidate)
 {

@@ -84,9 +84,10 @@ typedef struct {
                              const patch_batch *batch, ptrdiff_t block,
                              float *scratch, float *gradient);
     size_t (*gradient_size)(const network_shape *net);
-    /* Sums `count` packed gradients in order and lays them out like `params`. */
-    void (*reduce_gradient)(const network_shape *net, const float *gradients,
-                            size_t stride, int count, float *result);
+    /* Sums `count` packed gradients in order, into the first one, and lays the sum out
+     * like `params`. */
+    void (*reduce_gradient)(const network_shape *net, float *gradients, size_t stride,
+                            int count, float *result);
 } engine;
 
 extern const engine pydbcnn_engine_baseline;
@@ -104,5 +105,11 @@ extern const engine *const pydbcnn_engines[];
 
 /* Whether this processor and operating system can run an engine. */
 int pydbcnn_engine_runs(const engine *candidate);
+
+/* Asks Linux for the registers of AMX, as it wants once for a process before the first
+ * use (Documentation/arch/x86/xstate.rst).  They are large: from then on, alternate
+ * stacks of signal handlers must be, too.  So it is asked only when they are needed.
+ * Returns whether it was granted. */
+int pydbcnn_request_amx(void);
 
 #endif

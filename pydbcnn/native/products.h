@@ -3,7 +3,7 @@
  * Inputs under a row of a kernel are contiguous, so a matrix of pixels x inputs is an
  * image row read with a step smaller than its length.  Weights are tiles of CHUNK inputs
  * x TILE filters, with pairs of inputs beside each other: [pair][filter][2].  Inputs
- * beyond `depth` meet weights of zero. */
+ * beyond `depth` meet weights of zero, so all that lies there must be numbers. */
 #ifndef PYDBCNN_PRODUCTS_H
 #define PYDBCNN_PRODUCTS_H
 
