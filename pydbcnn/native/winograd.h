@@ -5,7 +5,7 @@
  *
  *     Y = A' [ (G g G') . (B' d B) ] A
  *
- * with 36 multiplications instead of 144 (Lavin and Gray 2016, equation 15).  The sums
+ * with 36 multiplications instead of 144 (Lavin and Gray 2016).  The sums
  * over blocks and channels are taken before A is applied, so A costs once a filter:
  * 36 / 16 blocks^2 multiplications a pixel, channel and filter (9x9: 20.25 for 81),
  * and 6.25 operations (100 for 16) a pixel and filter.
