@@ -40,11 +40,6 @@ typedef struct {
     int overlap; /* rows of input beyond those of output */
 } bf16_layer;
 
-INLINE int divide_up(int value, int part)
-{
-    return (value + part - 1) / part;
-}
-
 /* Rows to stack so that the fewest products are made. */
 INLINE int best_stack(int kernel, int inputs)
 {

@@ -1,9 +1,9 @@
 /* All layers of one tile in one pass, a few rows at a time.
  *
  * As soon as a layer has the input rows that it needs, it makes its next rows: SQUARE
- * if it is transformed, DOT_ROWS if it is the last, one otherwise.  Each map keeps only the rows that are still needed,
- * in a ring.  So the maps stay in the cache, and nothing is computed twice but the halo
- * of the tile. */
+ * if it is transformed, DOT_ROWS if it is the last, one otherwise.  Each map keeps only
+ * the rows that are still needed, in a ring.  So the maps stay in the cache, and nothing
+ * is computed twice but the halo of the tile. */
 #ifndef PYDBCNN_FORWARD_H
 #define PYDBCNN_FORWARD_H
 
@@ -147,7 +147,7 @@ INLINE void apply_transformed(const network_shape *net, const packed_weights *we
         .square = pixel_place(map, SQUARE), .inputs = map->channels,
         .blocks = blocks_across(net->layers[l].kernel),
         .weights = weights->forward[l], .bias = weights->bias[l], .outputs = outputs,
-        .filters = map_channels(net, l + 1), .squares = (width + SQUARE - 1) / SQUARE,
+        .filters = map_channels(net, l + 1), .squares = divide_up(width, SQUARE),
         .scratch = scratch,
     };
     winograd_rows(&task);

@@ -52,7 +52,7 @@ enum {
 
 INLINE int blocks_across(int kernel)
 {
-    return (kernel + 2) / 3;
+    return divide_up(kernel, 3);
 }
 
 /* Squares that are multiplied together.  A group's products of one column of points

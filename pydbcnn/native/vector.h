@@ -122,9 +122,14 @@ INLINE void sum_lanes(int count, vec *values)
     }
 }
 
+INLINE int divide_up(int value, int part)
+{
+    return (value + part - 1) / part;
+}
+
 INLINE int round_up(int value, int step)
 {
-    return (value + step - 1) / step * step;
+    return divide_up(value, step) * step;
 }
 
 /* Buffers within one allocation start at multiples of 64 bytes. */
@@ -144,8 +149,7 @@ INLINE float *take(float **arena, size_t count)
  * part is so small that its loads outweigh its arithmetic. */
 INLINE int even_part(int total, int most)
 {
-    const int parts = (total + most - 1) / most;
-    return (total + parts - 1) / parts;
+    return divide_up(total, divide_up(total, most));
 }
 
 /* Makes `call` with `block` as a constant of the value of `size`, which is at most
