@@ -11,6 +11,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "DBCNNDeblurrer": "._deblurrer",
     "GaussianBlurTransformer": "._blur",
+    "AnisotropicGaussianBlurTransformer": "._degradations._anisotropic",
+    "DefocusBlurTransformer": "._degradations._defocus",
+    "JPEGTransformer": "._degradations._jpeg",
+    "MotionBlurTransformer": "._degradations._motion",
+    "NoiseTransformer": "._degradations._noise",
     "DeviceUnavailableError": ".backends",
     "available_devices": ".backends",
     "show_versions": "._versions",

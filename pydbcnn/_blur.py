@@ -3,21 +3,21 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    OneToOneFeatureMixin,
-    TransformerMixin,
-    _fit_context,
-)
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
-from ._gaussian import MAX_KERNEL_SIZE, TRUNCATE, gaussian_blur, kernel_size_for
-from ._images import ROW_TYPES, as_images, is_image_list, resolve_data_range
+from ._degradations._noise import add_noise
+from ._gaussian import (
+    BORDER_MODES,
+    MAX_KERNEL_SIZE,
+    TRUNCATE,
+    gaussian_blur,
+    kernel_size_for,
+)
+from ._image_transformer import ImageTransformer
+from ._ranges import check_range, draw
 
 
-class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class GaussianBlurTransformer(ImageTransformer):
     """Blur images with a Gaussian, and add noise if asked to.
 
     The kernel and the result are those of ``cv2.GaussianBlur``: along each axis the
@@ -77,7 +77,7 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
         "sigma": [Interval(Real, 0, None, closed="left"), tuple, list],
         "kernel_size": [Interval(Integral, 1, None, closed="left"), None],
         "truncate": [Interval(Real, 0, None, closed="neither")],
-        "border_mode": [StrOptions({"reflect101", "reflect", "replicate", "constant"})],
+        "border_mode": [StrOptions(BORDER_MODES)],
         "noise_std": [Interval(Real, 0, None, closed="left"), tuple, list],
         "data_range": [Interval(Real, 0, None, closed="neither"), None],
         "random_state": ["random_state"],
@@ -102,7 +102,6 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
         self.data_range = data_range
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Check parameters and images; nothing is learned.
 
@@ -118,9 +117,7 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
         self : GaussianBlurTransformer
             The transformer.
         """
-        self._check_parameters()
-        self._check_X(X, reset=True)
-        return self
+        return super().fit(X, y)
 
     def transform(self, X):
         """Blur images.
@@ -142,28 +139,11 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
         TypeError
             When pixels are of another type.
         """
-        self._validate_params()
-        self._check_parameters()
-        X = self._check_X(X, reset=False)
-        random_state = check_random_state(self.random_state)
-        if isinstance(X, np.ndarray):
-            rows = [self._blur(row[np.newaxis], random_state)[0] for row in X]
-            return np.stack(rows)
-        blurred = [np.empty_like(batch, order="C") for batch in X.batches]
-        for batch, result in zip(X.batches, blurred, strict=True):
-            for image, place in zip(batch, result, strict=True):
-                place[...] = self._blur(image, random_state)
-        return X.like(blurred)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.three_d_array = True
-        return tags
+        return super().transform(X)
 
     def _check_parameters(self):
-        _check_range("sigma", self.sigma, "pixels")
-        _check_range("noise_std", self.noise_std, "shares of the data range")
+        check_range("sigma", self.sigma, "pixels")
+        check_range("noise_std", self.noise_std, "shares of the data range")
         if self.kernel_size is None:
             kernel_size_for(np.max(self.sigma), self.truncate)
         elif self.kernel_size > MAX_KERNEL_SIZE:
@@ -176,46 +156,13 @@ class GaussianBlurTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstima
                 f"pass an odd side, such as {self.kernel_size + 1}, or None."
             )
 
-    def _check_X(self, X, *, reset):
-        """`Images`, or a two-dimensional array of rows."""
-        if getattr(X, "ndim", 0) > 2 or is_image_list(X):
-            return as_images(X, "X")
-        return validate_data(self, X, reset=reset, dtype=ROW_TYPES)
-
-    def _blur(self, image, random_state):
-        sigma = _draw(self.sigma, random_state)
+    def _change(self, image, random_state):
+        sigma = draw(self.sigma, random_state)
         blurred = gaussian_blur(
             image,
             sigma,
             kernel_size=self.kernel_size or kernel_size_for(sigma, self.truncate),
             border_mode=self.border_mode,
         )
-        noise_std = _draw(self.noise_std, random_state)
-        if noise_std == 0:
-            return blurred
-        scale = noise_std * resolve_data_range(self.data_range, image.dtype)
-        noisy = blurred + random_state.normal(scale=scale, size=image.shape)
-        if image.dtype.kind == "u":
-            noisy = np.clip(np.rint(noisy), 0, np.iinfo(image.dtype).max)
-        return noisy.astype(image.dtype)
-
-
-def _draw(value, random_state):
-    if isinstance(value, Real):
-        return value
-    return random_state.uniform(*value)
-
-
-def _check_range(name, value, unit):
-    if isinstance(value, Real) and not isinstance(value, bool) and value < np.inf:
-        return
-    if (
-        isinstance(value, Real)
-        or len(value) != 2
-        or not all(isinstance(end, Real) and 0 <= end < np.inf for end in value)
-        or value[0] > value[1]
-    ):
-        raise ValueError(
-            f"{name}={value!r}: expected one number or a range (low, high) with "
-            f"0 <= low <= high, in {unit}."
-        )
+        noise_std = draw(self.noise_std, random_state)
+        return add_noise(blurred, noise_std, 0.0, self.data_range, random_state)

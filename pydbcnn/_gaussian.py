@@ -7,6 +7,8 @@ import numpy as np
 MAX_KERNEL_SIZE = 4095  # the kernel of a sigma of 511 pixels: nothing mild
 TRUNCATE = 4.0  # sigmas at which the kernel is cut: beyond lies 0.006 % of its weight
 
+BORDER_MODES = {"reflect101", "reflect", "replicate", "constant"}  # OpenCV's names
+
 
 def kernel_size_for(sigma, truncate=TRUNCATE):
     """Side of the kernel that reaches `truncate` sigmas on every side.
@@ -47,12 +49,19 @@ def gaussian_blur(image, sigma, *, kernel_size=None, border_mode="reflect101"):
         return np.array(image)
     cv2 = import_cv2()
     size = kernel_size or kernel_size_for(sigma)
-    border = getattr(cv2, f"BORDER_{border_mode.upper()}")
     # OpenCV reads no stepped arrays, and drops an axis of one channel.
     blurred = cv2.GaussianBlur(
-        np.ascontiguousarray(image), (size, size), sigma, borderType=border
+        np.ascontiguousarray(image),
+        (size, size),
+        sigma,
+        borderType=border_type(border_mode),
     )
     return blurred.reshape(image.shape)
+
+
+def border_type(border_mode):
+    """OpenCV's number for one of `BORDER_MODES`."""
+    return getattr(import_cv2(), f"BORDER_{border_mode.upper()}")
 
 
 def import_cv2():

@@ -240,6 +240,13 @@ def resolve_data_range(data_range, dtype):
     return float(data_range)
 
 
+def as_pixels(values, dtype):
+    """Values as pixels of a type: rounded and clipped to it if it is of integers."""
+    if np.dtype(dtype).kind == "u":
+        values = np.clip(np.rint(values), 0, np.iinfo(dtype).max)
+    return values.astype(dtype)
+
+
 def luminance(images):
     """Luminance of RGB pixels, full range (ITU-R BT.601).
 

@@ -71,12 +71,17 @@ def public_callables():
 
 
 def public_members():
-    """Names and objects: the methods and properties that our classes define."""
+    """Names and objects: the methods and properties that our classes define.
+
+    What a public class inherits from a base class of ours counts as well.
+    """
     return {
         f"{owner}.{name}": getattr(value, name)
         for owner, value in public_callables().items()
         if inspect.isclass(value)
-        for name in vars(value)
+        for home in inspect.getmro(value)
+        if home.__module__.partition(".")[0] == "pydbcnn"
+        for name in vars(home)
         if not name.startswith("_")
     }
 
@@ -97,6 +102,7 @@ def test_public_objects_are_found():
         "pydbcnn.DBCNNDeblurrer.from_pretrained",
         "pydbcnn.DBCNNDeblurrer.radius_",
         "pydbcnn.GaussianBlurTransformer.transform",
+        "pydbcnn.MotionBlurTransformer.transform",
         "pydbcnn.metrics.structural_similarity",
     } <= names
 

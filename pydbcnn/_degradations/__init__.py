@@ -1,0 +1,1 @@
+"""What happens to photographs besides a Gaussian blur: one transformer a module."""
