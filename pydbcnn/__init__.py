@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "DBCNNDeblurrer": "._deblurrer",
     "GaussianBlurTransformer": "._blur",
+    "PolyblurDeblurrer": "._polyblur",
     "DeviceUnavailableError": ".backends",
     "available_devices": ".backends",
     "show_versions": "._versions",

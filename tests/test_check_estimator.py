@@ -9,16 +9,17 @@ from sklearn.preprocessing import scale
 from sklearn.utils.estimator_checks import _regression_dataset, check_estimator
 from sklearn.utils.fixes import parse_version
 
-from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
+from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer, PolyblurDeblurrer
 
+ESTIMATORS = (DBCNNDeblurrer, GaussianBlurTransformer, PolyblurDeblurrer)
 # How many checks there are depends on the version of scikit-learn.
-N_CHECKS = {"1.9": (53, 46)}
+N_CHECKS = {"1.9": (53, 46, 40)}
 
 
 @pytest.mark.filterwarnings("ignore:max_iter=:sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("which", [0, 1], ids=["deblurrer", "blur"])
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["deblurrer", "blur", "polyblur"])
 def test_check_estimator(which):
-    estimator = (DBCNNDeblurrer, GaussianBlurTransformer)[which]()
+    estimator = ESTIMATORS[which]()
     results = check_estimator(estimator, on_skip=None, on_fail=None)
     problems = [
         (result["check_name"], result["exception"])
