@@ -16,6 +16,7 @@ _HOMES = {
     "JPEGTransformer": "._degradations._jpeg",
     "MotionBlurTransformer": "._degradations._motion",
     "NoiseTransformer": "._degradations._noise",
+    "PolyblurDeblurrer": "._polyblur",
     "DeviceUnavailableError": ".backends",
     "available_devices": ".backends",
     "show_versions": "._versions",

@@ -128,6 +128,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     See Also
     --------
     GaussianBlurTransformer : Makes blurred images of sharp ones.
+    PolyblurDeblurrer : Removes blur without training.
 
     Notes
     -----
