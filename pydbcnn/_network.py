@@ -10,6 +10,9 @@ import numpy as np
 MAX_KERNEL_SIZE = 15
 MAX_CHANNELS = 16
 MAX_FILTERS = 4096  # far above any sensible network
+MAX_FILTER_SIZE = 41
+MAX_BACK_PROJECTIONS = 4
+MAX_BACK_PROJECTION_SIZE = 25
 
 
 class Layer(NamedTuple):
@@ -30,15 +33,27 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """Patch extraction, non-linear mapping and reconstruction.
+    """Patch extraction, non-linear mapping and reconstruction, and what is around them.
 
     With ``x`` the blurred image and ``*`` a "valid" correlation,
 
-    | F1 = relu(W1 * x + b1)
+    | w  = Q * x
+    | F1 = relu(W1 * w + b1)
     | F2 = relu(W2 * F1 + b2)
     | F  = W3 * F2 + b3
 
-    and the estimate is F, or x + F when `residual` is true.
+    and the estimate s is F, or w + F when `residual` is true. The filter Q is fixed:
+    training does not change it. Each back-projection blurs the estimate again,
+    compares with what was seen, and projects the difference back:
+
+    | s <- s + P * (x - K * s)
+
+    If `combine` is true, a last layer weighs the channels of both,
+
+    | s <- x A + s B + b
+
+    The kernels Q, K and P are the same for all channels, and mix none. Without a
+    filter w is x.
 
     Parameters
     ----------
@@ -51,6 +66,20 @@ class Network:
     residual : bool
         Whether the last layer gives the missing detail instead of the image. It
         then needs as many channels out as in.
+    filter_size : int
+        Odd side of the filter Q, up to 41; 1 means none. Q is symmetric in both axes,
+        and its parameters are the quadrant from its centre on.
+    n_back_projections : int
+        Up to 4. They need as many channels out as in.
+    back_projection_sizes : tuple of int
+        Odd sides, up to 25, of the kernels K and P.
+    combine : bool
+        Whether a last layer combines the blurred image and the estimate.
+
+    Raises
+    ------
+    ValueError
+        When channels do not go together, or a size is even or out of its range.
     """
 
     n_channels_in: int
@@ -58,14 +87,43 @@ class Network:
     n_filters: tuple = (64, 32)
     kernel_sizes: tuple = (9, 1, 5)
     residual: bool = True
+    filter_size: int = 1
+    n_back_projections: int = 0
+    back_projection_sizes: tuple = (17, 9)
+    combine: bool = False
 
     def __post_init__(self):
-        if self.residual and self.n_channels_in != self.n_channels_out:
+        channels = (
+            f"channels, but the input has {self.n_channels_in} and the output "
+            f"{self.n_channels_out}"
+        )
+        same = self.n_channels_in == self.n_channels_out
+        if self.residual and not same:
             raise ValueError(
                 "residual=True adds the input to the output, so both need the same "
-                f"channels, but the input has {self.n_channels_in} and the output "
-                f"{self.n_channels_out}: pass residual=False."
+                f"{channels}: pass residual=False."
             )
+        if self.n_back_projections and not same:
+            raise ValueError(
+                "Back-projections compare the output with the input, so both need the "
+                f"same {channels}: pass n_back_projections=0."
+            )
+        if not 0 <= self.n_back_projections <= MAX_BACK_PROJECTIONS:
+            raise ValueError(
+                f"n_back_projections={self.n_back_projections}: expected 0 to "
+                f"{MAX_BACK_PROJECTIONS}."
+            )
+        _check_sides("filter_size", (self.filter_size,), MAX_FILTER_SIZE)
+        if len(self.back_projection_sizes) != 2:
+            raise ValueError(
+                f"back_projection_sizes={self.back_projection_sizes}: expected two "
+                "sides, of the kernel that blurs again and of that which projects back."
+            )
+        _check_sides(
+            "back_projection_sizes",
+            self.back_projection_sizes,
+            MAX_BACK_PROJECTION_SIZE,
+        )
 
     @cached_property
     def layers(self):
@@ -79,29 +137,56 @@ class Network:
         )
 
     @cached_property
+    def layers_radius(self):
+        """Pixels of context that the three layers see on every side."""
+        return sum(layer.kernel_size // 2 for layer in self.layers)
+
+    @cached_property
     def radius(self):
         """Pixels of context that the estimate of a pixel sees on every side."""
-        return sum(layer.kernel_size // 2 for layer in self.layers)
+        back_projection = sum(size // 2 for size in self.back_projection_sizes)
+        return (
+            self.filter_size // 2
+            + self.layers_radius
+            + self.n_back_projections * back_projection
+        )
+
+    @cached_property
+    def n_filter_params(self):
+        """Length of the part of the vector that belongs to the filter: its quadrant."""
+        return (self.filter_size // 2 + 1) ** 2 if self.filter_size > 1 else 0
+
+    @cached_property
+    def _n_layer_params(self):
+        return sum(layer.n_weights + layer.n_outputs for layer in self.layers)
 
     @cached_property
     def n_params(self):
         """Length of the flat vector of parameters."""
-        return sum(layer.n_weights + layer.n_outputs for layer in self.layers)
+        n_out = self.n_channels_out
+        return (
+            self.n_filter_params
+            + self._n_layer_params
+            + self.n_back_projections * sum(k**2 for k in self.back_projection_sizes)
+            + self.combine * (self.n_channels_in + n_out + 1) * n_out
+        )
 
     def views(self, params):
-        """Split the flat vector into weights (HWIO) and biases, without a copy.
+        """Split the part of the three layers into weights (HWIO) and biases.
 
         Parameters
         ----------
         params : array of shape (n_params,)
-            Per layer the weights, then the biases.
+            The quadrant of the filter, if there is one; per layer the weights, then
+            the biases; per back-projection K, then P; and A, B and b of the
+            combination.
 
         Returns
         -------
         weights, biases : list of array
             Views of `params`, one of each per layer.
         """
-        weights, biases, start = [], [], 0
+        weights, biases, start = [], [], self.n_filter_params
         for layer in self.layers:
             end = start + layer.n_weights
             weights.append(params[start:end].reshape(layer.weights_shape))
@@ -109,14 +194,99 @@ class Network:
             start = end + layer.n_outputs
         return weights, biases
 
-    def flatten(self, weights, biases, dtype=np.float32):
-        """Join weights and biases to one flat vector: the inverse of `views`."""
-        parts = [
-            np.ravel(part)
-            for pair in zip(weights, biases, strict=True)
-            for part in pair
-        ]
-        return np.concatenate(parts).astype(dtype)
+    def filter_view(self, params):
+        """The quadrant of the filter: ``Q[r + dy, r + dx]`` at ``[|dy|, |dx|]``.
+
+        Returns
+        -------
+        quadrant : array of shape (filter_size // 2 + 1, filter_size // 2 + 1) or None
+            A view of `params`; None if there is no filter.
+        """
+        if self.filter_size == 1:
+            return None
+        side = self.filter_size // 2 + 1
+        return params[: self.n_filter_params].reshape(side, side)
+
+    def back_projection_views(self, params):
+        """The kernels of the back-projections.
+
+        Returns
+        -------
+        kernels : list of (K, P)
+            Square arrays with the sides `back_projection_sizes`, views of `params`.
+        """
+        start, kernels = self.n_filter_params + self._n_layer_params, []
+        for _ in range(self.n_back_projections):
+            pair = []
+            for size in self.back_projection_sizes:
+                pair.append(params[start : start + size**2].reshape(size, size))
+                start += size**2
+            kernels.append(tuple(pair))
+        return kernels
+
+    def combination_views(self, params):
+        """The weights of the combination.
+
+        Returns
+        -------
+        A : array of shape (n_channels_in, n_channels_out)
+        B : array of shape (n_channels_out, n_channels_out)
+        b : array of shape (n_channels_out,)
+            Views of `params`.  None instead of the three if `combine` is false.
+        """
+        if not self.combine:
+            return None
+        n_in, n_out = self.n_channels_in, self.n_channels_out
+        end = len(params)
+        between, start = end - n_out - n_out**2, end - n_out - n_out**2 - n_in * n_out
+        return (
+            params[start:between].reshape(n_in, n_out),
+            params[between : end - n_out].reshape(n_out, n_out),
+            params[end - n_out :],
+        )
+
+    def flatten(
+        self,
+        weights,
+        biases,
+        dtype=np.float32,
+        *,
+        quadrant=None,
+        back_projections=(),
+        combination=(),
+    ):
+        """Join all parameters to one flat vector: the inverse of the views.
+
+        Parameters
+        ----------
+        weights, biases : list of array
+            As from `views`.
+        dtype : dtype, default=float32
+        quadrant, back_projections, combination
+            As from `filter_view`, `back_projection_views` and `combination_views`,
+            for networks that have them.
+
+        Returns
+        -------
+        params : array of shape (n_params,)
+
+        Raises
+        ------
+        ValueError
+            When these are not as many numbers as the network has parameters.
+        """
+        parts = [] if quadrant is None else [quadrant]
+        for group in (*zip(weights, biases, strict=True), *back_projections):
+            parts += group
+        parts += combination or ()
+        params = np.concatenate([np.ravel(part) for part in parts]).astype(dtype)
+        if params.size != self.n_params:
+            raise ValueError(
+                f"The parts have {params.size} numbers and the network has "
+                f"{self.n_params} parameters: pass the filter, the back-projections "
+                "and the combination of a network that has them."
+            )
+        return params
 
     def initial_params(self, random_state, dtype=np.float32):
         """Draw parameters for the start of training.
@@ -126,6 +296,11 @@ class Network:
         layer of a residual network starts a hundred times smaller, so that it starts
         as the identity instead of as noise, and the filters of its first layer start
         with a mean of zero: what is missing does not depend on the brightness.
+
+        What is around the three layers starts by doing nothing: the filter as the
+        identity, kernels that project back as zeros, and a combination that takes the
+        estimate as it is. Kernels that blur again start as a Gaussian, with a sigma
+        of a sixth of their side.
 
         Parameters
         ----------
@@ -146,4 +321,33 @@ class Network:
             weight[:] = random_state.normal(scale=scale, size=layer.weights_shape)
         if self.residual and self.layers[0].kernel_size > 1:
             weights[0][:] -= weights[0].mean(axis=(0, 1))
+        self._initialize_surroundings(params)
         return params
+
+    def _initialize_surroundings(self, params):
+        if self.filter_size > 1:
+            self.filter_view(params)[0, 0] = 1
+        for blur, _ in self.back_projection_views(params):
+            blur[:] = _gaussian_kernel(len(blur))
+        if self.combine:
+            self.combination_views(params)[1][:] = np.eye(self.n_channels_out)
+
+
+def _check_sides(name, sides, largest):
+    if all(side % 2 == 1 and 1 <= side <= largest for side in sides):
+        return
+    value = sides if len(sides) > 1 else sides[0]
+    raise ValueError(f"{name}={value}: expected odd sides from 1 to {largest}.")
+
+
+def _gaussian_kernel(side):
+    """A normalised Gaussian whose sigma is a sixth of its side."""
+    at = np.arange(side) - side // 2
+    line = np.exp(-0.5 * (at / (side / 6)) ** 2)
+    return np.outer(line, line) / line.sum() ** 2
+
+
+def unfold(quadrant):
+    """The whole kernel of a quadrant that begins at its centre."""
+    radius = len(quadrant) - 1
+    return np.pad(quadrant, (radius, 0), mode="reflect")

@@ -33,6 +33,8 @@ NETWORKS = {
     "in more than out": Network(4, 3, (17, 33), (3, 1, 5), residual=False),
     "many channels": Network(16, 16, (24, 16), (3, 1, 3)),
     "large kernels": Network(1, 1, (4, 4), (15, 3, 15)),
+    "filter": Network(3, 3, (6, 4), (5, 1, 3), filter_size=9),
+    "small filter": Network(1, 1, (16, 4), (9, 1, 3), filter_size=3),
 }
 HIGHEST = {"uint8": 255, "uint16": 65535, "float32": 1.0, "float64": 1.0}
 SIZES = [(1, 1), (1, 37), (19, 1), (2, 3), (21, 27)]
@@ -42,7 +44,9 @@ PAGE = mmap.PAGESIZE
 def params_of(network):
     """Parameters with which every filter matters and no pixel is clipped."""
     random_state = np.random.RandomState(0)
-    params = np.empty(network.n_params, np.float32)
+    params = network.initial_params(random_state)
+    if network.filter_size > 1:
+        network.filter_view(params)[...] += 0.1 / network.filter_size**2
     weights, biases = network.views(params)
     for weight, bias in zip(weights, biases, strict=True):
         n_inputs = weight[..., 0].size

@@ -35,19 +35,30 @@ NETWORKS = {
     "grey, wide middle": (1, 1, (64, 32), (9, 5, 5)),
     "every kernel padded": (1, 1, (20, 12), (11, 7, 5)),
 }
+# What surrounds the three layers; these are small.
+SURROUNDED = {
+    "small filter": Network(1, 1, (8, 4), (3, 1, 3), filter_size=3),
+    "filter, colour": Network(3, 3, (16, 8), (9, 1, 5), filter_size=13),
+    "largest filter": Network(4, 3, (5, 3), (3, 3, 3), False, filter_size=41),
+    "filter, no residual": Network(2, 2, (6, 4), (5, 1, 3), False, filter_size=9),
+}
 
 
-@pytest.fixture(params=NETWORKS, name="case")
+@pytest.fixture(params=[*NETWORKS, *SURROUNDED], name="case")
 def make_case(request):
     """A network and parameters that make every layer matter."""
-    n_in, n_out, n_filters, kernel_sizes = NETWORKS[request.param]
-    network = Network(n_in, n_out, n_filters, kernel_sizes, residual=n_in == n_out)
+    if request.param in SURROUNDED:
+        network = SURROUNDED[request.param]
+    else:
+        n_in, n_out, n_filters, kernel_sizes = NETWORKS[request.param]
+        network = Network(n_in, n_out, n_filters, kernel_sizes, residual=n_in == n_out)
     return network, random_params(network)
 
 
 def random_params(network, seed=0):
     random_state = np.random.RandomState(seed)
     params = network.initial_params(random_state, np.float64)
+    surround(network, params, random_state)
     weights, biases = network.views(params)
     weights[-1][:] = random_state.normal(
         scale=np.sqrt(1 / weights[-1][..., 0].size), size=weights[-1].shape
@@ -57,11 +68,57 @@ def random_params(network, seed=0):
     return params
 
 
+def surround(network, params, random_state):
+    """Kernels that do more than those at the start of training, and stay tame."""
+    kernels = [
+        kernel for pair in network.back_projection_views(params) for kernel in pair
+    ]
+    if network.filter_size > 1:
+        kernels.append(network.filter_view(params))
+    for kernel in kernels:
+        kernel += random_state.normal(scale=0.3 / len(kernel), size=kernel.shape)
+    for part in network.combination_views(params) or ():
+        part += random_state.normal(scale=0.3, size=part.shape)
+
+
+def mirror_by(image, margin):
+    return np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+
+
+def of_each_channel(image, kernel):
+    return correlate(image, kernel[..., np.newaxis], mode="valid")
+
+
+def inside(image, like):
+    margin = (len(image) - len(like)) // 2
+    return image[margin : margin + like.shape[0], margin : margin + like.shape[1]]
+
+
+def filtered(network, params, image):
+    """The whole kernel by its definition, from the quadrant."""
+    if network.filter_size == 1:
+        return image
+    at = np.abs(np.arange(network.filter_size) - network.filter_size // 2)
+    return of_each_channel(image, network.filter_view(params)[np.ix_(at, at)])
+
+
+def after_the_layers(network, params, image, estimate):
+    """Back-projections and the combination, of an image with its context."""
+    for blur, projection in network.back_projection_views(params):
+        blurred = of_each_channel(estimate, blur)
+        change = of_each_channel(inside(image, blurred) - blurred, projection)
+        estimate = inside(estimate, change) + change
+    if not network.combine:
+        return estimate
+    of_input, of_estimate, bias = network.combination_views(params)
+    return inside(image, estimate) @ of_input + estimate @ of_estimate + bias
+
+
 def scipy_forward(network, params, image):
     """The paper's formulas with SciPy's correlation, on a mirrored image."""
     weights, biases = network.views(params)
-    margin = network.radius
-    maps = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    image = mirror_by(image, network.radius)
+    start = maps = filtered(network, params, image)
     for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         maps = np.stack(
             [
@@ -72,7 +129,9 @@ def scipy_forward(network, params, image):
         )
         if layer < len(weights) - 1:
             maps = np.maximum(maps, 0)
-    return maps + image if network.residual else maps
+    if network.residual:
+        maps += inside(start, maps)
+    return after_the_layers(network, params, image, maps)
 
 
 def patches_for(network, n=3, height=9, width=13, seed=0):
@@ -95,7 +154,10 @@ def away_from_kinks(network, params, size):
             values.astype(np.float32).astype(float)
             for values in patches_for(network, 3, *size, seed=seed)
         )
-        maps, nearest = patches, np.inf
+        maps, nearest = (
+            np.stack([filtered(network, params, p) for p in patches]),
+            np.inf,
+        )
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             linear = reference_correlate(maps, weight) + bias
             nearest = min(nearest, np.abs(linear).min())
@@ -123,6 +185,7 @@ def test_reference_gradient_is_the_slope_of_its_loss(case):
     step = 1e-6
     for seed in range(3):
         direction = np.random.RandomState(seed).normal(size=params.size)
+        direction[: network.n_filter_params] = 0  # the filter is fixed
         direction /= np.linalg.norm(direction)
         ahead, behind = (
             REFERENCE.loss_and_gradient(
@@ -132,6 +195,7 @@ def test_reference_gradient_is_the_slope_of_its_loss(case):
         )
         slope = (ahead - behind) / (2 * step)
         assert slope == pytest.approx(gradient @ direction, rel=1e-5, abs=1e-9)
+    assert not gradient[: network.n_filter_params].any()
 
 
 def test_reference_gradient_of_each_parameter():
@@ -176,9 +240,9 @@ def bfloat16_forward(network, params, image):
     """What the bfloat16 engine is to compute, in double precision: inputs, weights and
     maps are rounded, sums are not."""
     weights, biases = network.views(params.copy())
-    margin = network.radius
-    maps = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
-    maps = maps * 255 - 128
+    image = mirror_by(image, network.radius)
+    start = filtered(network, params, image)
+    maps = start * 255 - 128
     biases[0][:] += weights[0].sum(axis=(0, 1, 2)) * (128 / 255)
     weights[0][:] /= 255
     for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -188,7 +252,9 @@ def bfloat16_forward(network, params, image):
         maps += bias
         if layer < len(weights) - 1:
             maps = np.maximum(maps, 0)
-    return maps + image if network.residual else maps
+    if network.residual:
+        maps += inside(start, maps)
+    return after_the_layers(network, params, image, maps)
 
 
 @pytest.mark.parametrize("isa", BFLOAT16_ISAS)

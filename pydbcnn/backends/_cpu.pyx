@@ -37,6 +37,7 @@ cdef extern from "native/engine.h" nogil:
         int n_layers
         int residual
         int direct
+        int filter
         layer_shape layers[8]
     ctypedef struct image_batch:
         const char *input
@@ -151,12 +152,13 @@ def available_engines():
     return found
 
 
-cdef network_shape describe(layers, residual, direct) except *:
+cdef network_shape describe(network, direct) except *:
     cdef network_shape net
-    net.n_layers = len(layers)
-    net.residual = residual
+    net.n_layers = len(network.layers)
+    net.residual = network.residual
     net.direct = direct
-    for i, (kernel, inputs, outputs) in enumerate(layers):
+    net.filter = network.filter_size
+    for i, (kernel, inputs, outputs) in enumerate(network.layers):
         net.layers[i].kernel = kernel
         net.layers[i].inputs = inputs
         net.layers[i].outputs = outputs
@@ -174,12 +176,12 @@ cdef class Weights:
     cdef network_shape net
     cdef float *packed
 
-    def __cinit__(self, Engine engine, layers, residual, const float[::1] params,
+    def __cinit__(self, Engine engine, network, const float[::1] params,
                   str precision, bint backward, bint direct):
         self.engine = engine
         self.kernels = (&engine.table.bfloat16 if precision == "bfloat16"
                         else &engine.table.float32)
-        self.net = describe(layers, residual, direct)
+        self.net = describe(network, direct)
         self.packed = allocate(self.kernels.packed_size(&self.net, backward))
         if self.packed == NULL:
             raise MemoryError("no memory for the weights of the network")
@@ -198,8 +200,8 @@ def forward(Weights weights, cnp.ndarray images, cnp.ndarray output,
             int tile_width, int n_threads, double[::1] seconds=None):
     """Fill rows of `output` from `images`: (n, height, width, channels), any strides.
 
-    `seconds` collects the time of each layer and, last, of reading and writing
-    pixels; that needs n_threads=1.
+    `seconds` collects the time of the filter, if there is one, of each layer and, last,
+    of reading and writing pixels; that needs n_threads=1.
     """
     cdef const forward_kernels *kernels = weights.kernels
     cdef const network_shape *net = &weights.net

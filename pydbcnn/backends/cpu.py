@@ -152,7 +152,7 @@ class CpuBackend:
         return squares / targets.size / 2, gradient
 
     def layer_seconds(self, network, params, images, *, data_range):
-        """Seconds that one thread spends in each layer and, last, on pixels.
+        """Seconds that one thread spends in each part of the network.
 
         Parameters
         ----------
@@ -161,11 +161,13 @@ class CpuBackend:
 
         Returns
         -------
-        seconds : array of shape (4,)
+        seconds : array
+            In the order in which they work: the filter if the network has one, the
+            three layers, and last the reading and writing of pixels.
         """
         n, height, width, _ = images.shape
         out = np.empty((n, height, width, network.n_channels_out), images.dtype)
-        seconds = np.zeros(len(network.layers) + 1)
+        seconds = np.zeros((network.filter_size > 1) + len(network.layers) + 1)
         tile = _whole_squares(self._tile(network, height, width))
         weights = self._pack(network, params, backward=False)
         _cpu.forward(weights, images, out, data_range, 0, height, *tile, 1, seconds)
@@ -209,11 +211,15 @@ class CpuBackend:
         return _even_part(height, _TILE), _even_part(width, widest)
 
     def _pack(self, network, params, *, backward):
+        if network.n_back_projections or network.combine:
+            raise ValueError(
+                f"{network} has back-projections or a combination, which the CPU "
+                "engine cannot compute: pass precision='float64'."
+            )
         params = np.ascontiguousarray(params, np.float32)
         return _cpu.Weights(
             self._engine,
-            network.layers,
-            network.residual,
+            network,
             params,
             "float32" if backward else self.precision,
             backward,

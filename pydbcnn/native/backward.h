@@ -134,7 +134,7 @@ INLINE float *delta_row(const block_map *map, int row)
 /* Room for the maps of a block, all their rows, and for the deltas of them; returns
  * the floats that it takes. */
 INLINE size_t lay_out_block(const network_shape *net, int height, int width,
-                            tile_map *tile, block_map *maps, float *scratch)
+                            tile_maps *tile, block_map *maps, float *scratch)
 {
     float *free_space = scratch + lay_out_tile(net, height, width, 1, tile, scratch);
     for (int l = 1; l <= net->n_layers; l++) {
@@ -143,8 +143,8 @@ INLINE size_t lay_out_block(const network_shape *net, int height, int width,
         map->height = height + halo;
         map->width = width + halo;
         map->channels = map_channels(net, l);
-        map->values = tile[l].ring;
-        map->stride = tile[l].stride;
+        map->values = tile->maps[l].ring;
+        map->stride = tile->maps[l].stride;
         /* The first layer needs no deltas of its input: its own are used at once. */
         map->border = l == 1 ? 0 : net->layers[l - 1].kernel - 1;
         map->delta_stride = (ptrdiff_t)(map->width + 2 * map->border) * map->channels;
@@ -158,9 +158,9 @@ INLINE size_t lay_out_block(const network_shape *net, int height, int width,
 static size_t block_scratch(const network_shape *net, int block_height,
                             int block_width)
 {
-    tile_map tile[MAX_LAYERS + 1];
+    tile_maps tile;
     block_map maps[MAX_LAYERS + 1];
-    return lay_out_block(net, block_height, block_width, tile, maps, NULL) +
+    return lay_out_block(net, block_height, block_width, &tile, maps, NULL) +
            layer_scratch(net);
 }
 
@@ -181,8 +181,10 @@ INLINE void copy_input(const tile_map *map, const float *input, ptrdiff_t stride
 
 /* Layer by layer: the backward pass needs whole maps. */
 INLINE void forward_block(const network_shape *net, const packed_weights *weights,
-                          const tile_map *maps, float *scratch)
+                          const tile_maps *tile, float *scratch)
 {
+    const tile_map *maps = tile->maps;
+    make_map0(net, weights, tile);
     for (int l = 0; l < net->n_layers; l++)
         for (int row = 0; row < maps[l + 1].height; row += rows_at_once(net, l))
             make_rows(net, weights, maps, l, row, scratch);
@@ -279,7 +281,7 @@ static double block_gradient(const network_shape *net, const float *packed,
                              const patch_batch *batch, ptrdiff_t block, float *scratch,
                              float *gradient)
 {
-    const int last = net->n_layers, halo = 2 * radius_from(net, 0);
+    const int last = net->n_layers, halo = 2 * whole_radius(net);
     const int inputs = map_channels(net, 0), outputs = map_channels(net, last);
     const ptrdiff_t per_patch = (ptrdiff_t)batch->blocks_down * batch->blocks_across;
     const ptrdiff_t patch = block / per_patch;
@@ -289,23 +291,27 @@ static double block_gradient(const network_shape *net, const float *packed,
     const int width = smaller(batch->block_width, batch->width - left);
     const packed_weights weights = find_weights(net, packed);
 
-    tile_map tile[MAX_LAYERS + 1];
+    tile_maps tile;
     block_map maps[MAX_LAYERS + 1];
     float *for_layers =
-        scratch + lay_out_block(net, height, width, tile, maps, scratch);
+        scratch + lay_out_block(net, height, width, &tile, maps, scratch);
     maps[0].channels = inputs;
     maps[0].stride = (ptrdiff_t)(batch->width + halo) * inputs;
     maps[0].values = batch->inputs +
                      (patch * (batch->height + halo) + top) * maps[0].stride +
                      (ptrdiff_t)left * inputs;
-    copy_input(&tile[0], maps[0].values, maps[0].stride, batch->height + halo - top,
+    copy_input(&tile.input, maps[0].values, maps[0].stride, batch->height + halo - top,
                batch->width + halo - left);
+    if (has_own_input(net)) {
+        maps[0].values = tile.filtered.ring;
+        maps[0].stride = tile.filtered.stride;
+    }
     const ptrdiff_t target_stride = (ptrdiff_t)batch->width * outputs;
     const float *target = batch->targets +
                           (patch * batch->height + top) * target_stride +
                           (ptrdiff_t)left * outputs;
 
-    forward_block(net, &weights, tile, for_layers);
+    forward_block(net, &weights, &tile, for_layers);
     const double squares =
         output_deltas(net, maps, target, target_stride, batch->delta_scale);
     last_layer_gradient(net, maps, gradient);
@@ -335,6 +341,8 @@ static void reduce_gradient(const network_shape *net, float *gradients, size_t s
 {
     float *total = gradients;
     const size_t size = gradient_size(net);
+    memset(result, 0, quadrant_count(net) * sizeof(float)); /* the filter is fixed */
+    result += quadrant_count(net);
     for (int g = 1; g < count; g++)
         for (size_t i = 0; i < size; i += LANES)
             store(total + i, load(total + i) + load(gradients + g * stride + i));

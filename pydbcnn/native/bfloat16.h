@@ -16,6 +16,7 @@
 #ifndef PYDBCNN_BFLOAT16_H
 #define PYDBCNN_BFLOAT16_H
 
+#include "filter.h"
 #include "layout.h"
 #include "pixels.h"
 #include "products.h"
@@ -92,7 +93,7 @@ INLINE size_t bf16_layer_size(const bf16_layer *layer)
 static size_t bf16_packed_size(const network_shape *net, int backward)
 {
     (void)backward; /* there is no backward pass in this precision */
-    size_t size = 0;
+    size_t size = filter_size(net);
     for (int l = 0; l < net->n_layers; l++) {
         const bf16_layer layer = describe_bf16(net, l);
         size += bf16_layer_size(&layer);
@@ -147,6 +148,10 @@ static void bf16_pack(const network_shape *net, const float *params, int backwar
                       float *packed)
 {
     memset(packed, 0, bf16_packed_size(net, backward) * sizeof(float));
+    if (net->filter > 1)
+        pack_filter(net, params, packed);
+    params += quadrant_count(net);
+    packed += filter_size(net);
     for (int l = 0; l < net->n_layers; l++) {
         const bf16_layer layer = describe_bf16(net, l);
         pack_bf16_layer(net, l, params, (uint16_t *)packed,
@@ -167,7 +172,10 @@ typedef struct {
 typedef struct {
     bf16_layer layers[MAX_LAYERS];
     bf16_map maps[MAX_LAYERS]; /* map 0 is the stacked image */
-    float *pixels;             /* ring of image rows in single precision */
+    float *input;              /* ring of image rows that the filter reads */
+    int input_rows;            /* that are kept */
+    ptrdiff_t input_stride;
+    float *pixels;             /* ring of filtered rows in single precision */
     int rows, columns;         /* of the image that the tile needs */
     int pixel_rows;            /* that are kept */
     ptrdiff_t pixel_stride;
@@ -214,9 +222,14 @@ static size_t bf16_lay_out(const network_shape *net, int height, int width,
         map->ring = (uint16_t *)take(&free_space, map->kept * map->stride / 2);
     }
     const int channels = bf16_channels(net, 0), outputs = bf16_channels(net, last + 1);
-    tile->pixel_rows = tile->rows - height - radius_from(net, 0) + 1;
-    tile->pixel_stride = (ptrdiff_t)tile->columns * channels;
+    const int arriving = net->filter > 1 ? FILTER_ROWS : 1;
+    tile->pixel_rows = tile->rows - height - radius_from(net, 0) + arriving;
+    tile->pixel_stride = round_up(tile->columns * channels, LANES) + FILTER_FLOATS;
     tile->pixels = take(&free_space, tile->pixel_rows * tile->pixel_stride);
+    const int input_columns = tile->columns + net->filter - 1;
+    tile->input_rows = net->filter > 1 ? net->filter - 1 + arriving : 0;
+    tile->input_stride = round_up(input_columns * channels, LANES) + FILTER_FLOATS;
+    tile->input = take(&free_space, tile->input_rows * tile->input_stride);
     tile->rounded_stride = round_up(tile->columns * channels, CHUNK);
     tile->rounded = (uint16_t *)take(
         &free_space, tile->layers[0].stack * tile->rounded_stride / 2);
@@ -225,7 +238,7 @@ static size_t bf16_lay_out(const network_shape *net, int height, int width,
     tile->output = take(&free_space, (ptrdiff_t)width * outputs + LANES);
     tile->block = take(&free_space, BLOCK_PIXELS * 2 * TILE);
     tile->places = (ptrdiff_t *)take(
-        &free_space, tile->columns * sizeof(ptrdiff_t) / sizeof(float));
+        &free_space, input_columns * sizeof(ptrdiff_t) / sizeof(float));
     return free_space - scratch;
 }
 
@@ -256,12 +269,40 @@ INLINE void round_row(const float *from, int count, uint16_t *to)
         round_vector(rest, to + i);
 }
 
+INLINE float *pixel_row(const bf16_tile *tile, int row)
+{
+    return tile->pixels + row % tile->pixel_rows * tile->pixel_stride;
+}
+
+INLINE float *input_row(const bf16_tile *tile, int row)
+{
+    return tile->input + row % tile->input_rows * tile->input_stride;
+}
+
+/* FILTER_ROWS rows from `row` on, of the rows of the image that surround them. */
+INLINE void bf16_filter(const network_shape *net, const bf16_tile *tile, int row,
+                        const float *weights)
+{
+    const float *rows[MAX_FILTER_ROWS];
+    float *outputs[FILTER_ROWS];
+    const int channels = bf16_channels(net, 0);
+    for (int k = 0; k < net->filter + FILTER_ROWS - 1; k++)
+        rows[k] = input_row(tile, row + k);
+    for (int k = 0; k < FILTER_ROWS; k++)
+        outputs[k] = pixel_row(tile, row + k);
+    const filter_task task = {
+        .rows = rows, .kernel = net->filter, .step = channels, .weights = weights,
+        .outputs = outputs, .count = tile->columns * channels,
+    };
+    filter_rows_folded(&task);
+}
+
 /* Image row `row` arrives; the stacked row of which it is the last is made. */
 INLINE void stack_rows(const bf16_tile *tile, int row, int channels)
 {
     const int stack = tile->layers[0].stack, step = tile->layers[0].step;
     const int count = tile->columns * channels;
-    const float *arrived = tile->pixels + row % tile->pixel_rows * tile->pixel_stride;
+    const float *arrived = pixel_row(tile, row);
     if (stack == 1) {
         round_row(arrived, count, bf16_row(&tile->maps[0], row));
         return;
@@ -367,10 +408,23 @@ INLINE void bf16_last(const network_shape *net, const bf16_tile *tile, int row,
     add_columns(tile->products, stride, kernel, outputs, width, tile->output);
 }
 
+/* Rows of the image up to `end` are read, of which `read` are there already. */
+INLINE int read_rows(const image_batch *batch, const tile_place *place,
+                     const network_shape *net, const bf16_tile *tile, int read, int end)
+{
+    const int radius = whole_radius(net), filtered = net->filter > 1;
+    for (; read < end; read++)
+        read_pixels(batch, place->image, place->top - radius + read, 1, tile->places,
+                    tile->columns + net->filter - 1, bf16_channels(net, 0), 0,
+                    filtered ? input_row(tile, read) : pixel_row(tile, read));
+    return read;
+}
+
 static void bf16_forward_tile(const network_shape *net, const float *packed,
                               const image_batch *batch, ptrdiff_t number, float *scratch)
 {
     const int last = net->n_layers - 1, radius = radius_from(net, 0);
+    const int pixels = stage_of_layer(net, last + 1);
     const int channels = bf16_channels(net, 0), outputs = net->layers[last].outputs;
     const tile_place place = place_tile(batch, number);
     stopwatch watch = start_stopwatch(batch->seconds);
@@ -379,18 +433,24 @@ static void bf16_forward_tile(const network_shape *net, const float *packed,
     for (int l = 0; l <= last; l++)
         memset(tile.maps[l].ring, 0,
                tile.maps[l].kept * tile.maps[l].stride * sizeof(uint16_t));
-    for (int x = 0; x < tile.columns; x++)
-        tile.places[x] =
-            mirror(place.left - radius + x, batch->width) * batch->input_strides[2];
+    for (int x = 0; x < tile.columns + net->filter - 1; x++)
+        tile.places[x] = mirror(place.left - whole_radius(net) + x, batch->width) *
+                         batch->input_strides[2];
 
     begin_products();
-    for (int arrived = 0; arrived < tile.rows; arrived++) {
-        read_pixels(batch, place.image, place.top - radius + arrived, 1, tile.places,
-                    tile.columns, channels, 0,
-                    tile.pixels + arrived % tile.pixel_rows * tile.pixel_stride);
+    for (int arrived = 0, read = 0; arrived < tile.rows; arrived++) {
+        if (net->filter == 1) {
+            read = read_rows(batch, &place, net, &tile, read, arrived + 1);
+        } else if (arrived % FILTER_ROWS == 0) {
+            read = read_rows(batch, &place, net, &tile, read,
+                             arrived + FILTER_ROWS + net->filter - 1);
+            add_time(&watch, pixels);
+            bf16_filter(net, &tile, arrived, packed);
+            add_time(&watch, 0);
+        }
         stack_rows(&tile, arrived, channels);
-        add_time(&watch, last + 1);
-        const float *weights = packed;
+        add_time(&watch, pixels);
+        const float *weights = packed + filter_size(net);
         int row = arrived, l = 0;
         for (; l <= last && row >= tile.layers[l].overlap; l++) {
             row -= tile.layers[l].overlap;
@@ -398,18 +458,17 @@ static void bf16_forward_tile(const network_shape *net, const float *packed,
                 bf16_hidden(&tile, l, row, weights);
             else
                 bf16_last(net, &tile, row, weights, place.width);
-            add_time(&watch, l);
+            add_time(&watch, stage_of_layer(net, l));
             weights += bf16_layer_size(&tile.layers[l]);
         }
         if (l <= last)
             continue;
-        const float *input = tile.pixels + (row + radius) % tile.pixel_rows *
-                                               tile.pixel_stride + radius * channels;
+        const float *input = pixel_row(&tile, row + radius) + radius * channels;
         for (int i = 0; net->residual && i < place.width * outputs; i++)
             tile.output[i] += input[i];
         write_row(batch, place.image, place.top + row, place.left, place.width, outputs,
                   tile.output);
-        add_time(&watch, last + 1);
+        add_time(&watch, pixels);
     }
     end_products();
 }

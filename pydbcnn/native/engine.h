@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { MAX_LAYERS = 8, MAX_KERNEL = 15 };
+enum { MAX_LAYERS = 8, MAX_KERNEL = 15, MAX_FILTER = 41 };
 
 /* Element types of the images that a tile reads and writes. */
 typedef enum { PIXEL_UINT8, PIXEL_UINT16, PIXEL_FLOAT32, PIXEL_FLOAT64 } pixel_type;
@@ -21,6 +21,7 @@ typedef struct {
     int n_layers;
     int residual; /* add the input to the output of the last layer */
     int direct;   /* no layer is transformed: the reference of those that are */
+    int filter;   /* side of the filter in front, odd; 1: none */
     layer_shape layers[MAX_LAYERS];
 } network_shape;
 
@@ -38,7 +39,7 @@ typedef struct {
     /* Multiples of 4, as is first_row: then results do not depend on them. */
     int tile_height, tile_width;
     int tiles_down, tiles_across; /* tiles of one image */
-    double *seconds; /* of each layer, then of the pixels; NULL: not measured */
+    double *seconds; /* of the stages, see stage_of_layer; NULL: not measured */
 } image_batch;
 
 /* Patches with their context: each input is larger than its target by the radius

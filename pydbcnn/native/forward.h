@@ -8,6 +8,7 @@
 #define PYDBCNN_FORWARD_H
 
 #include "convolution.h"
+#include "filter.h"
 #include "layout.h"
 #include "pixels.h"
 #include "stopwatch.h"
@@ -29,6 +30,19 @@ typedef struct {
 INLINE float *ring_row(const tile_map *map, int row)
 {
     return map->ring + row % map->kept * map->stride;
+}
+
+/* The maps of a tile.  The blurred input is map 0, unless a filter makes map 0 of it: a
+ * few rows at a time, in the order of their pixels, which map 0 may change. */
+typedef struct {
+    tile_map input;
+    tile_map filtered;
+    tile_map maps[MAX_LAYERS + 1];
+} tile_maps;
+
+INLINE int has_own_input(const network_shape *net)
+{
+    return net->filter > 1;
 }
 
 /* Where pixel `x` lies in a row. */
@@ -57,17 +71,43 @@ INLINE int overlap(const network_shape *net, int l)
     return is_transformed(net, l) ? 3 * blocks_across(kernel) - 1 : kernel - 1;
 }
 
+/* A map with all its rows, and room for the filter to read and write whole vectors. */
+INLINE tile_map whole_map(int height, int width, int channels, float **free_space)
+{
+    tile_map map = {.height = height, .width = width, .kept = height,
+                    .channels = channels,
+                    .stride = round_up(width * channels, LANES) + FILTER_FLOATS};
+    map.ring = take(free_space, map.kept * map.stride);
+    return map;
+}
+
+INLINE void lay_out_input(const network_shape *net, int keep, tile_maps *tile,
+                          float **free_space)
+{
+    const tile_map *first = &tile->maps[0];
+    tile->input = *first;
+    if (!has_own_input(net))
+        return;
+    const int height = round_up(first->height, FILTER_ROWS), margin = net->filter - 1;
+    tile->input = whole_map(height + margin, first->width + margin, first->channels,
+                            free_space);
+    tile->filtered = whole_map(keep ? height : FILTER_ROWS, first->width,
+                               first->channels, free_space);
+}
+
 /* Sizes from the last map to the first: a transformed layer makes whole squares, which
  * may need pixels beyond those that the tile asks for.  `keep` keeps all rows. */
 INLINE size_t lay_out_tile(const network_shape *net, int height, int width, int keep,
-                           tile_map *maps, float *scratch)
+                           tile_maps *tile, float *scratch)
 {
     float *free_space = scratch;
+    tile_map *maps = tile->maps;
     for (int l = net->n_layers; l >= 0; l--) {
         tile_map *map = &maps[l];
         map->height = height;
         map->width = width;
-        const int arriving = l > 0 ? rows_at_once(net, l - 1) : 1;
+        const int arriving = l > 0 ? rows_at_once(net, l - 1)
+                                   : has_own_input(net) ? FILTER_ROWS : 1;
         map->kept = arriving;
         map->phase_bits = 0;
         map->channels = map_channels(net, l);
@@ -88,6 +128,7 @@ INLINE size_t lay_out_tile(const network_shape *net, int height, int width, int 
         map->stride = round_up(map->width, SQUARE) * (ptrdiff_t)map->channels;
         map->ring = take(&free_space, map->kept * map->stride + LANES);
     }
+    lay_out_input(net, keep, tile, &free_space);
     return free_space - scratch;
 }
 
@@ -105,10 +146,10 @@ INLINE size_t layer_scratch(const network_shape *net)
 
 static size_t tile_scratch(const network_shape *net, int tile_height, int tile_width)
 {
-    tile_map maps[MAX_LAYERS + 1];
-    const size_t size = lay_out_tile(net, tile_height, tile_width, 0, maps, NULL);
+    tile_maps tile;
+    const size_t size = lay_out_tile(net, tile_height, tile_width, 0, &tile, NULL);
     return size + layer_scratch(net) +
-           aligned_floats(maps[0].width * sizeof(ptrdiff_t) / sizeof(float));
+           aligned_floats(tile.input.width * sizeof(ptrdiff_t) / sizeof(float));
 }
 
 /* A hidden layer at one row. */
@@ -173,7 +214,40 @@ INLINE void make_rows(const network_shape *net, const packed_weights *weights,
         apply_hidden(net, weights, l, rows, outputs[0], maps[l + 1].width);
 }
 
-/* Byte offsets of the columns of map 0, mirrored into the image. */
+/* FILTER_ROWS rows of map 0, from row `row` on. */
+INLINE void make_filtered(const network_shape *net, const packed_weights *weights,
+                          const tile_maps *tile, int row)
+{
+    const float *rows[MAX_FILTER_ROWS];
+    float *outputs[FILTER_ROWS];
+    const tile_map *map = &tile->maps[0];
+    for (int k = 0; k < net->filter + FILTER_ROWS - 1; k++)
+        rows[k] = ring_row(&tile->input, row + k);
+    for (int k = 0; k < FILTER_ROWS; k++)
+        outputs[k] = ring_row(&tile->filtered, row + k);
+    const filter_task task = {
+        .rows = rows, .kernel = net->filter, .step = map->channels,
+        .weights = weights->filter, .outputs = outputs,
+        .count = map->width * map->channels,
+    };
+    filter_rows_folded(&task);
+    for (int k = 0; k < FILTER_ROWS; k++) {
+        float *to = ring_row(map, row + k);
+        for (int x = 0; x < map->width; x++)
+            for (int c = 0; c < map->channels; c++)
+                to[pixel_place(map, x) + c] = outputs[k][x * map->channels + c];
+    }
+}
+
+INLINE void make_map0(const network_shape *net, const packed_weights *weights,
+                      const tile_maps *tile)
+{
+    if (has_own_input(net))
+        for (int row = 0; row < tile->maps[0].height; row += FILTER_ROWS)
+            make_filtered(net, weights, tile, row);
+}
+
+/* Byte offsets of the columns of the input, mirrored into the image. */
 INLINE void find_columns(const image_batch *batch, const tile_map *map, int left,
                          ptrdiff_t *columns)
 {
@@ -198,21 +272,25 @@ INLINE void finish_row(const network_shape *net, const tile_map *maps,
 }
 
 static void forward_tile(const network_shape *net, const float *packed,
-                         const image_batch *batch, ptrdiff_t tile, float *scratch)
+                         const image_batch *batch, ptrdiff_t number, float *scratch)
 {
-    const int last = net->n_layers, radius = radius_from(net, 0);
-    const tile_place place = place_tile(batch, tile);
+    const int last = net->n_layers, radius = whole_radius(net);
+    const int pixels = stage_of_layer(net, last);
+    const tile_place place = place_tile(batch, number);
     const packed_weights weights = find_weights(net, packed);
     stopwatch watch = start_stopwatch(batch->seconds);
 
-    tile_map maps[MAX_LAYERS + 1];
+    tile_maps tile;
+    const tile_map *maps = tile.maps, *input = &tile.input;
     float *for_layers = scratch + lay_out_tile(net, place.height, place.width, 0,
-                                               maps, scratch);
+                                               &tile, scratch);
     ptrdiff_t *columns = (ptrdiff_t *)(for_layers + layer_scratch(net));
-    find_columns(batch, &maps[0], place.left - radius, columns);
-    read_pixels(batch, place.image, place.top - radius, maps[0].height, columns,
-                maps[0].width, maps[0].channels, maps[0].stride, maps[0].ring);
-    add_time(&watch, last);
+    find_columns(batch, input, place.left - radius, columns);
+    read_pixels(batch, place.image, place.top - radius, input->height, columns,
+                input->width, input->channels, input->stride, input->ring);
+    add_time(&watch, pixels);
+    make_map0(net, &weights, &tile);
+    add_time(&watch, 0);
 
     int made[MAX_LAYERS + 1] = {maps[0].height};
     while (made[last] < place.height) {
@@ -220,12 +298,12 @@ static void forward_tile(const network_shape *net, const float *packed,
         while (made[l] < made[l + 1] + rows_at_once(net, l) + overlap(net, l))
             l--;
         make_rows(net, &weights, maps, l, made[l + 1], for_layers);
-        add_time(&watch, l);
+        add_time(&watch, stage_of_layer(net, l));
         int row = made[l + 1];
         made[l + 1] += rows_at_once(net, l);
         for (; l == last - 1 && row < smaller(made[last], place.height); row++)
             finish_row(net, maps, batch, &place, row);
-        add_time(&watch, last);
+        add_time(&watch, pixels);
     }
 }
 
