@@ -9,6 +9,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BlurEstimator": "._blur_estimator",
     "DBCNNDeblurrer": "._deblurrer",
     "GaussianBlurTransformer": "._blur",
     "AnisotropicGaussianBlurTransformer": "._degradations._anisotropic",

@@ -1,24 +1,34 @@
 """DBCNNDeblurrer: parameters, checks, and the way to training and inference."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from . import _pairs
-from ._images import resolve_data_range
-from ._network import MAX_FILTERS, MAX_KERNEL_SIZE, Network
+from ._blur_aware import MIN_SIGMA, BlurAwareNetwork
+from ._blur_estimator import BlurEstimator, estimate
+from ._images import as_images, check_n_channels, resolve_data_range
+from ._learned_arrays import LearnedArrays
+from ._model import DeblurModel, check_sigmas
+from ._network import MAX_BACK_PROJECTIONS, MAX_FILTERS, MAX_KERNEL_SIZE, Network
+from ._pair_sigma import MAX_SIGMA, sigma_of_pair
 from ._progress import TrainingBar
 from ._sampling import GivenPatches, RandomPatches
-from ._training import Schedule, Training
+from ._tiles import check_tile_size
+from ._training import LOSSES, Schedule, Training
 from .backends import PRECISIONS, get_backend
 from .metrics import peak_signal_noise_ratio
+
+_IMAGES_PER_SHARP = 8  # blurred images for each sharp one that shows what sharp is
 
 
 class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
@@ -39,6 +49,36 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     residual : bool, default=True
         Whether the network gives the missing detail, which is added to the input,
         instead of the image. X and y then need the same number of channels.
+    n_basis_functions : int, default=1
+        Polynomials of the blur that the weights are made of: with more than one, the
+        weights are W(sigma) = sum of T_k(log sigma) W_k with Chebyshev polynomials
+        T_k, and sigma is estimated from each image, or given to `predict`. 1 makes
+        weights that are the same for every blur.
+    inverse_filter : bool, default=False
+        Whether the layers see the image after a linear filter that undoes a Gaussian
+        blur of that sigma as well as a linear filter can [3]_. The residual is then
+        added to the filtered image.
+    n_back_projections : int, default=0
+        Layers behind the network that blur the estimate s again, compare with the
+        blurred input x and project the difference back: s + P * (x - K * s), with
+        learned kernels K of 17 x 17 and P of 9 x 9 pixels. Where sigma is known, K
+        starts as the Gaussian of that sigma. Up to 4.
+    combine : bool, default=False
+        Whether a last layer combines the channels of the blurred input and of the
+        estimate.
+    sigma_noise : float, default=0.0
+        Standard deviation, in pixels, of what is added to the true sigma of a pair each
+        time the network learns from it, so that its weights forgive errors of the
+        estimate.
+    blur_estimator : BlurEstimator, default=None
+        What learns to estimate the blur, where weights or filter depend on it; it is
+        cloned, and fitted with the network. One that is fitted already may be passed in
+        a `sklearn.frozen.FrozenEstimator`. None means a `BlurEstimator` with its
+        defaults.
+    loss : {"squared_error", "log_squared_error"}, default="squared_error"
+        Half the mean squared error, or half its logarithm, taken for the patches of one
+        image at a time: its minimum is the largest mean PSNR, so that weak blurs, where
+        errors are small, count as much as strong ones.
     solver : {"adam", "sgd"}, default="adam"
         Adam [2]_, or stochastic gradient descent with Nesterov's momentum of 0.9.
     learning_rate : {"constant", "cosine"}, default="constant"
@@ -94,9 +134,21 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     coefs_ : list of 3 ndarray of shape (kernel, kernel, inputs, filters)
-        Weights of the layers.
+        Weights of the layers; with several basis functions, those of each along a
+        first axis more.
     intercepts_ : list of 3 ndarray of shape (filters,)
-        Biases of the layers.
+        Biases of the layers; with several basis functions, with a first axis more.
+    back_projection_coefs_ : list of tuple of 2 ndarray of shape (side, side)
+        Kernels K and P of each back-projection; with several basis functions, with a
+        first axis more. Where sigma is known, K is what is added to the Gaussian.
+    combination_coefs_ : tuple of 3 ndarray or None
+        With `combine`, the weights (inputs, outputs) of the blurred input and of the
+        estimate, and the biases; with several basis functions, with a first axis more.
+    sigma_range_ : tuple of 2 float or None
+        The blurs that the model has learned from, in pixels; None where nothing depends
+        on the blur. A blur outside counts as the nearest end.
+    blur_estimator_ : BlurEstimator or None
+        What estimates the blur; None where nothing depends on it.
     loss_curve_ : list of float
         Training loss of each epoch: half the mean squared error of values between
         0 and 1, and the penalty.
@@ -147,6 +199,8 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
        representation, non-linear mapping, reconstruction.
     .. [2] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
        ICLR 2015.
+    .. [3] N. Wiener, "Extrapolation, Interpolation, and Smoothing of Stationary Time
+       Series", 1949.
 
     Examples
     --------
@@ -163,6 +217,15 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         "n_filters": ["array-like"],
         "kernel_sizes": ["array-like"],
         "residual": ["boolean"],
+        "n_basis_functions": [Interval(Integral, 1, 16, closed="both")],
+        "inverse_filter": ["boolean"],
+        "n_back_projections": [
+            Interval(Integral, 0, MAX_BACK_PROJECTIONS, closed="both")
+        ],
+        "combine": ["boolean"],
+        "sigma_noise": [Interval(Real, 0, None, closed="left")],
+        "blur_estimator": [HasMethods(["fit"]), None],
+        "loss": [StrOptions(set(LOSSES))],
         "solver": [StrOptions({"adam", "sgd"})],
         "learning_rate": [StrOptions({"constant", "cosine"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -189,6 +252,13 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         kernel_sizes=(9, 1, 5),
         *,
         residual=True,
+        n_basis_functions=1,
+        inverse_filter=False,
+        n_back_projections=0,
+        combine=False,
+        sigma_noise=0.0,
+        blur_estimator=None,
+        loss="squared_error",
         solver="adam",
         learning_rate="constant",
         learning_rate_init=0.001,
@@ -211,6 +281,13 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         self.n_filters = n_filters
         self.kernel_sizes = kernel_sizes
         self.residual = residual
+        self.n_basis_functions = n_basis_functions
+        self.inverse_filter = inverse_filter
+        self.n_back_projections = n_back_projections
+        self.combine = combine
+        self.sigma_noise = sigma_noise
+        self.blur_estimator = blur_estimator
+        self.loss = loss
         self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
@@ -288,13 +365,22 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             raise ValueError("partial_fit does not support early_stopping=True.")
         return self._fit(X, y, incremental=True)
 
-    def predict(self, X):
+    def predict(self, X, sigma=None, *, tile_size=None):
         """Estimate sharp images.
 
         Parameters
         ----------
         X : array of shape (n, height, width[, channels]), list of arrays, or rows
             Blurred images, in the layout of fit: rows where it was fitted on rows.
+        sigma : float, array of shape (n,), or list of n float or array, default=None
+            The blur, where it is known, in pixels: one for all images or one for each.
+            A two-dimensional array holds one for each of equal tiles of an image, from
+            which those of its pixels are interpolated. None estimates the blur, and
+            leaves images alone that look sharp. Only for models that depend on it.
+        tile_size : int, default=None
+            Where the blur is estimated, the side in pixels of tiles that get a sigma of
+            their own, for a blur that varies over the image. None takes one for each
+            image.
 
         Returns
         -------
@@ -305,24 +391,74 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            When X is no image or has other channels than in `fit`.
+            When X is no image or has other channels than in `fit`, or a sigma is not
+            understood.
         TypeError
             When its pixels are of another type.
         """
         check_is_fitted(self, "coefs_")
         batches, restore = _pairs.check_X(self, X)
-        network, params = self._network(), self._params()
+        self._check_blur_arguments(sigma, tile_size)
+        n_images = sum(len(batch) for batch in batches)
+        sigmas = None if sigma is None else check_sigmas(sigma, n_images)
+        model = self._model()
         backend = get_backend(self.device, self.precision)
-        return restore(
-            [
-                backend.forward(
-                    network, params, batch, data_range=self._range(batch.dtype)
+        estimates = []
+        for batch in batches:
+            of_batch, sigmas = _split(sigmas, len(batch))
+            estimates.append(
+                model.restore(
+                    backend,
+                    batch,
+                    data_range=self._range(batch.dtype),
+                    sigma=of_batch,
+                    tile_size=tile_size,
                 )
-                for batch in batches
-            ]
+            )
+        return restore(estimates)
+
+    def estimate_blur(self, X, *, tile_size=None):
+        """Tell how blurred images are, as `predict` sees it.
+
+        Parameters
+        ----------
+        X : array of shape (n, height, width[, channels]), or list of arrays
+            Blurred images, with the channels of fit.
+        tile_size : int, default=None
+            Side in pixels, at least 32, of tiles that are looked at one by one. None
+            looks at each image as a whole.
+
+        Returns
+        -------
+        sigma : array of shape (n,), or list of array of shape (rows, columns)
+            Standard deviation of the Gaussian in pixels; with `tile_size` of each tile.
+
+        Raises
+        ------
+        ValueError
+            When the model does not depend on the blur, and so does not estimate it, or
+            X is no image.
+        TypeError
+            When pixels are of another type.
+
+        Examples
+        --------
+        >>> from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
+        >>> from pydbcnn.datasets import load_sample_images
+        >>> blurred = GaussianBlurTransformer(sigma=2.0).transform(load_sample_images())
+        >>> model = DBCNNDeblurrer.from_pretrained("mild")
+        >>> model.estimate_blur(blurred).round()
+        array([2., 2.])
+        """
+        check_is_fitted(self, "coefs_")
+        self._check_estimates_blur()
+        images = as_images(X, "X")
+        check_n_channels(images, self.n_channels_in_, "X")
+        return estimate(
+            self.blur_estimator_.regressor_, images, self.data_range, tile_size
         )
 
-    def score(self, X, y):
+    def score(self, X, y, sigma=None):
         """Mean peak signal-to-noise ratio of the estimates.
 
         Parameters
@@ -331,13 +467,15 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             Blurred images.
         y : like X
             Sharp images, or their central parts.
+        sigma : float, array or list, default=None
+            The blur, as in `predict`.
 
         Returns
         -------
         psnr : float
             In dB, at most 100 for each image.
         """
-        estimates = self.predict(X)
+        estimates = self.predict(X, sigma)
         y, estimates = _pairs.same_part(y, estimates)
         return peak_signal_noise_ratio(y, estimates, data_range=self.data_range)
 
@@ -371,18 +509,36 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         return cls.load(model_path(name))
 
     @classmethod
-    def from_weights(cls, coefs, intercepts, **params):
+    def from_weights(
+        cls,
+        coefs,
+        intercepts,
+        *,
+        back_projection_coefs=(),
+        combination_coefs=None,
+        sigma_range=None,
+        blur_estimator=None,
+        **params,
+    ):
         """An estimator around given weights.
 
         Parameters
         ----------
         coefs : list of 3 array of shape (kernel, kernel, inputs, filters)
-            Weights of the layers.
+            Weights of the layers, as in the attribute `coefs_`.
         intercepts : list of 3 array of shape (filters,)
             Biases of the layers.
+        back_projection_coefs : list of tuple of 2 array, default=()
+            Kernels of back-projections, as in the attribute `back_projection_coefs_`.
+        combination_coefs : tuple of 3 array, default=None
+            Weights of the combination, as in the attribute `combination_coefs_`.
+        sigma_range : tuple of 2 float, default=None
+            Blurs that the weights were made for; needed where they depend on it.
+        blur_estimator : BlurEstimator, default=None
+            Estimates the blur; without it, `predict` must be told sigma.
         **params
-            Other parameters of the estimator; `n_filters` and `kernel_sizes` follow
-            from the weights.
+            Other parameters of the estimator; those that follow from the weights
+            are left out.
 
         Returns
         -------
@@ -405,17 +561,30 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         >>> float(deblurrer.predict(np.full((1, 4, 4), 0.5)).max())
         0.5
         """
-        from .persistence import network_of_weights
+        from .persistence import weights_of_arrays
 
-        network = network_of_weights(
-            coefs, intercepts, residual=params.get("residual", True)
+        arrays = LearnedArrays(
+            coefs, intercepts, back_projection_coefs, combination_coefs
         )
+        weights = weights_of_arrays(
+            arrays,
+            residual=params.get("residual", True),
+            inverse_filter=params.get("inverse_filter", False),
+            sigma_range=sigma_range,
+        )
+        network = weights.network
         estimator = cls(
-            n_filters=network.n_filters, kernel_sizes=network.kernel_sizes, **params
+            n_filters=network.n_filters,
+            kernel_sizes=network.kernel_sizes,
+            n_basis_functions=weights.n_basis_functions,
+            n_back_projections=network.n_back_projections,
+            combine=network.combine,
+            blur_estimator=blur_estimator,
+            **params,
         )
         estimator._validate_params()
-        dtype = estimator._dtype()
-        estimator._set_weights(network, network.flatten(coefs, intercepts, dtype))
+        estimator.blur_estimator_ = blur_estimator
+        estimator._set_weights(weights, arrays.flatten(weights, estimator._dtype()))
         return estimator
 
     def save(self, path, *, overwrite=False):
@@ -457,17 +626,22 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         """
         from .persistence import read_model
 
-        network, params, settings = read_model(path)
+        model, settings = read_model(path)
         unknown = sorted(set(settings) - set(cls._get_param_names()))
         if unknown:
             raise ValueError(
                 f"{path} holds parameters that this version does not know: "
                 f"{', '.join(unknown)}. Install a newer pydbcnn to load it."
             )
-        del settings["n_filters"], settings["kernel_sizes"]  # the weights tell them
-        return cls.from_weights(*network.views(params), **settings)
+        estimator = cls(**settings)
+        estimator._validate_params()
+        estimator.blur_estimator_ = None
+        if model.regressor is not None:
+            estimator.blur_estimator_ = BlurEstimator.from_regressor(model.regressor)
+        estimator._set_weights(model.weights, model.params.astype(estimator._dtype()))
+        return estimator
 
-    def to_onnx(self, path, *, overwrite=False):
+    def to_onnx(self, path, *, sigma=None, overwrite=False):
         """Write the network as an ONNX model, for other runtimes.
 
         The model takes ``blurred`` and gives ``restored``: float32 of shape (n, height,
@@ -479,18 +653,27 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         ----------
         path : path-like
             The file appears whole or not at all.
+        sigma : float, default=None
+            The blur that the model undoes, where it depends on one: a file holds the
+            network for one blur.
         overwrite : bool, default=False
             Whether a file that is already there may be replaced.
+
+        Raises
+        ------
+        ValueError
+            When the model depends on the blur and `sigma` is not given, or the other
+            way round.
         """
         from ._onnx import export_onnx
 
-        export_onnx(self, path, overwrite=overwrite)
+        export_onnx(self, path, sigma=sigma, overwrite=overwrite)
 
     @property
     def radius_(self):
         """Pixels on every side that the estimate of a pixel depends on."""
         check_is_fitted(self, "coefs_")
-        return self._network().radius
+        return self._weights.radius
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -499,26 +682,23 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         return tags
 
     def _fit(self, X, y, *, incremental=False, checkpoint=None):
-        kernel_sizes = _check_kernel_sizes(self.kernel_sizes)
-        n_filters = _check_n_filters(self.n_filters)
+        form = self._form_of_network()
         backend = get_backend(self.device, self.precision)
         fresh = not (incremental or self.warm_start) or not hasattr(self, "coefs_")
         pairs = _pairs.check_pairs(self, X, y, reset=fresh)
-        network = Network(
-            pairs.n_channels_in,
-            pairs.n_channels_out,
-            n_filters,
-            kernel_sizes,
-            self.residual,
-        )
-        pairs.check_geometry(network.radius)
-        training = self._start_training(network, fresh, incremental)
+        network = Network(pairs.n_channels_in, pairs.n_channels_out, **form)
+        if self._needs_sigma():
+            pairs = _with_sigmas(pairs)
+        weights = self._weights_for(network, pairs, fresh)
+        pairs.check_geometry(weights.radius)
+        training = self._start_training(weights, fresh, incremental)
+        self._learn_blur(pairs, fresh, incremental, training.random_state)
         train, held_out = pairs, None
         if self.early_stopping:
             train, held_out = pairs.split(
                 self.validation_fraction, training.random_state
             )
-        sampler = self._sampler(train, network.radius)
+        sampler = self._sampler(train, weights.radius)
         if checkpoint is not None:
             checkpoint.restore(training)
         self._run(training, backend, sampler, held_out, checkpoint)
@@ -540,21 +720,72 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             and not training.stopped
         )
 
-    def _start_training(self, network, fresh, incremental):
+    def _form_of_network(self):
+        """What the parameters say about the network."""
+        return dict(
+            n_filters=_check_n_filters(self.n_filters),
+            kernel_sizes=_check_kernel_sizes(self.kernel_sizes),
+            residual=self.residual,
+            n_back_projections=self.n_back_projections,
+            combine=self.combine,
+        )
+
+    def _needs_sigma(self):
+        return self.n_basis_functions > 1 or self.inverse_filter
+
+    def _weights_for(self, network, pairs, fresh):
+        """How weights follow from the blur, whose range is that of the first fit."""
+        sigma_range = _range_of(pairs.sigmas) if fresh else self._weights.sigma_range
+        weights = BlurAwareNetwork.around(
+            network, self.n_basis_functions, self.inverse_filter, sigma_range
+        )
+        if not fresh and weights != self._weights:
+            raise ValueError(
+                f"The fitted weights belong to {self._weights}, but the parameters "
+                f"and the data ask for {weights}: keep n_filters, kernel_sizes, "
+                "residual and the like, and the channels, or fit anew with "
+                "warm_start=False."
+            )
+        return weights
+
+    def _start_training(self, weights, fresh, incremental):
         training = getattr(self, "_training", None)
         if fresh or training is None:
             random_state = check_random_state(self.random_state)
             params = (
-                network.initial_params(random_state, self._dtype())
+                weights.initial_params(random_state, self._dtype())
                 if fresh
                 else self._params()
             )
-            training = Training(network, params, None, random_state)
+            training = Training(weights, params, None, random_state)
         if not fresh:
-            self._check_same_network(network)
             training.params = self._params()
         training.start_run(self._schedule(incremental), keep_optimizer=incremental)
         return training
+
+    def _learn_blur(self, pairs, fresh, incremental, random_state):
+        """Train what estimates the blur, on the blurred images and on sharp ones."""
+        if pairs.sigmas is None:
+            self.blur_estimator_ = None
+            return
+        if fresh or self.blur_estimator_ is None:
+            self.blur_estimator_ = self._new_blur_estimator(random_state)
+        if isinstance(self.blur_estimator_, FrozenEstimator):
+            return
+        X, y = (
+            [image for batch in side for image in batch] for side in (pairs.X, pairs.y)
+        )
+        sharp = y[::_IMAGES_PER_SHARP]
+        estimator = self.blur_estimator_
+        learn = estimator.partial_fit if incremental else estimator.fit
+        learn([*X, *sharp], np.concatenate([pairs.sigmas, np.zeros(len(sharp))]))
+
+    def _new_blur_estimator(self, random_state):
+        if self.blur_estimator is not None:
+            return clone(self.blur_estimator)
+        return BlurEstimator(
+            data_range=self.data_range, random_state=random_state.randint(2**31 - 1)
+        )
 
     def _schedule(self, incremental):
         return Schedule(
@@ -566,15 +797,8 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
             early_stopping=self.early_stopping,
+            loss=self.loss,
         )
-
-    def _check_same_network(self, network):
-        if self._network() != network:
-            raise ValueError(
-                f"The fitted weights belong to {self._network()}, but the parameters "
-                f"and the data ask for {network}: keep n_filters, kernel_sizes, "
-                "residual and the channels, or fit anew with warm_start=False."
-            )
 
     def _sampler(self, pairs, radius):
         shared = dict(
@@ -589,11 +813,17 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         images = [
             [image for batch in side for image in batch] for side in (pairs.X, pairs.y)
         ]
-        return RandomPatches(*images, patch_size=self.patch_size, **shared)
+        return RandomPatches(
+            *images,
+            patch_size=self.patch_size,
+            sigmas=pairs.sigmas,
+            sigma_noise=self.sigma_noise,
+            **shared,
+        )
 
     def _run(self, training, backend, sampler, held_out, checkpoint):
         validate = held_out and partial(
-            self._validate, backend, training.network, held_out
+            self._validate, backend, training.weights, held_out
         )
         bar = TrainingBar(training, sampler.n_samples, disable=not self.verbose)
         on_epoch = checkpoint and partial(checkpoint.save, training)
@@ -607,14 +837,17 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
                     raise  # the run goes on from its last whole epoch
                 warnings.warn("Training interrupted by user.", stacklevel=4)
 
-    def _validate(self, backend, network, pairs, params):
+    def _validate(self, backend, weights, pairs, params):
         """Half the mean squared error and the mean PSNR of pairs held out."""
         scale = self._range(pairs.dtype)
+        model = DeblurModel(weights, params)
+        sigmas = None if pairs.sigmas is None else list(pairs.sigmas)
         losses, scores = [], []
         for X, y in zip(pairs.X, pairs.y, strict=True):
-            estimate = backend.forward(network, params, X, data_range=scale)
-            y, estimate = _pairs.same_part(y, estimate)
-            for true, pred in zip(y, estimate, strict=True):
+            of_batch, sigmas = _split(sigmas, len(X))
+            estimates = model.restore(backend, X, data_range=scale, sigma=of_batch)
+            y, estimates = _pairs.same_part(y, estimates)
+            for true, pred in zip(y, estimates, strict=True):
                 error = np.subtract(true, pred, dtype=float) / scale
                 losses.append(np.mean(error * error) / 2)
                 scores.append(
@@ -627,7 +860,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     def _store(self, training, pairs):
         self._training = training
         self._layout = pairs.layout
-        self._set_weights(training.network, training.chosen_params())
+        self._set_weights(training.weights, training.chosen_params())
         self.n_iter_, self.t_ = training.n_iter, training.t
         self.loss_curve_ = training.loss_curve
         stopping = self.early_stopping
@@ -636,26 +869,66 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         self.validation_loss_curve_ = training.validation_losses if stopping else None
         self.best_validation_score_ = training.best_score if stopping else None
 
-    def _set_weights(self, network, params):
-        self.n_channels_in_ = network.n_channels_in
-        self.n_channels_out_ = network.n_channels_out
-        # The weights fix the form; the parameter may change after they were learned.
-        self._residual = network.residual
-        weights, biases = network.views(params)
-        self.coefs_ = [weight.copy() for weight in weights]
-        self.intercepts_ = [bias.copy() for bias in biases]
+    def _set_weights(self, weights, params):
+        self.n_channels_in_ = weights.network.n_channels_in
+        self.n_channels_out_ = weights.network.n_channels_out
+        self.sigma_range_ = weights.sigma_range if weights.needs_sigma else None
+        # The weights fix the form; parameters may change after they were learned.
+        self._weights = weights
+        arrays = LearnedArrays.of(weights, params)
+        self.coefs_, self.intercepts_ = arrays.coefs, arrays.intercepts
+        self.back_projection_coefs_ = arrays.back_projections
+        self.combination_coefs_ = arrays.combination
 
-    def _network(self):
-        return Network(
-            self.n_channels_in_,
-            self.n_channels_out_,
-            tuple(coef.shape[3] for coef in self.coefs_[:-1]),
-            tuple(coef.shape[0] for coef in self.coefs_),
-            self._residual,
+    def _learned_arrays(self):
+        return LearnedArrays(
+            self.coefs_,
+            self.intercepts_,
+            self.back_projection_coefs_,
+            self.combination_coefs_,
         )
 
+    def _network(self):
+        return self._weights.network
+
     def _params(self):
-        return self._network().flatten(self.coefs_, self.intercepts_, self._dtype())
+        return self._learned_arrays().flatten(self._weights, self._dtype())
+
+    def _model(self):
+        estimator = self.blur_estimator_
+        regressor = None if estimator is None else estimator.regressor_
+        return DeblurModel(self._weights, self._params(), regressor)
+
+    def _check_blur_arguments(self, sigma, tile_size):
+        if tile_size is not None:
+            check_tile_size(tile_size)
+        if not self._weights.needs_sigma:
+            if sigma is not None or tile_size is not None:
+                raise ValueError(
+                    "This model is the same for every blur, so it takes no sigma and "
+                    "no tile_size: leave them out, or use a model with "
+                    "n_basis_functions > 1 or inverse_filter=True."
+                )
+        elif sigma is None:
+            self._check_estimates_blur()
+        elif tile_size is not None:
+            raise ValueError(
+                f"tile_size={tile_size!r} is for estimating the blur of tiles, but "
+                "sigma is given: pass one of them. Known blurs of tiles are a "
+                "two-dimensional array for each image."
+            )
+
+    def _check_estimates_blur(self):
+        if self.blur_estimator_ is None:
+            raise ValueError(
+                "This model does not estimate the blur"
+                + (
+                    ": pass sigma, since it was made of weights without an estimator."
+                    if self._weights.needs_sigma
+                    else ", since nothing in it depends on one: use a model with "
+                    "n_basis_functions > 1 or inverse_filter=True."
+                )
+            )
 
     def _dtype(self):
         """Of parameters and gradients."""
@@ -663,6 +936,35 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
 
     def _range(self, dtype):
         return resolve_data_range(self.data_range, dtype)
+
+
+def _with_sigmas(pairs):
+    """Pairs with the blur of each, found by comparing its two images."""
+    if pairs.as_they_are:
+        raise ValueError(
+            "Weights that depend on the blur are learned from whole images, X and y of "
+            "one size, since the blur is found by comparing them: pass such images, or "
+            "n_basis_functions=1 and inverse_filter=False."
+        )
+    sigmas = [
+        sigma_of_pair(blurred, sharp)
+        for X, y in zip(pairs.X, pairs.y, strict=True)
+        for blurred, sharp in zip(X, y, strict=True)
+    ]
+    return replace(pairs, sigmas=np.array(sigmas))
+
+
+def _range_of(sigmas):
+    """The blurs that polynomials span, a little apart even where all are alike."""
+    if sigmas is None:
+        return MIN_SIGMA, MAX_SIGMA
+    low = max(MIN_SIGMA, float(sigmas.min()))
+    return low, max(1.1 * low, float(sigmas.max()))
+
+
+def _split(values, n):
+    """The first n of a list and the rest, or None twice."""
+    return (None, None) if values is None else (values[:n], values[n:])
 
 
 def _check_n_filters(n_filters):

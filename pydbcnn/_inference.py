@@ -9,8 +9,11 @@ import numpy as np
 
 from ._images import luminance, resolve_data_range
 from .backends import get_backend
+from .backends.reference import write_pixels
 from .persistence import read_model
 from .pretrained import available_models, model_path
+
+_BAND_ROWS = 256
 
 
 def find_model(name):
@@ -38,12 +41,17 @@ class Restorer:
     """
 
     def __init__(self, model, device="auto", precision=None):
-        self.network, self.params, self.settings = read_model(find_model(model))
+        self.network, self.settings = read_model(find_model(model))
         precision = precision or self.settings.get("precision", "float32")
         self.backend = get_backend(device, precision)
         self.model = model
 
-    def restore(self, pixels, on_pixels=None):
+    @property
+    def estimates_blur(self):
+        """Whether the model tells how blurred an image is."""
+        return self.network.regressor is not None
+
+    def restore(self, pixels, on_pixels=None, *, sigma=None, tile_size=None):
         """Restore one photograph.
 
         Parameters
@@ -51,45 +59,111 @@ class Restorer:
         pixels : array of shape (height, width) or (height, width, 3)
             uint8, uint16, float32 or float64. A model of colour images sees greyscale
             ones as grey colours, and gives the luminance of its estimate; a model of
-            greyscale images sees the colours of one one by one.
+            greyscale images restores the luminance of colours.
         on_pixels : callable, optional
             Called now and then with the number of pixels that are done since.
+        sigma : float or None, default=None
+            The blur in pixels, where it is known and the model depends on it.
+        tile_size : int or None, default=None
+            Side of tiles whose blur is estimated one by one.
 
         Returns
         -------
         restored : array like `pixels`
         """
+        self._check_blur(sigma, tile_size)
+        how = dict(on_pixels=on_pixels, sigma=sigma, tile_size=tile_size)
         n_channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-        expected = self.network.n_channels_in, self.network.n_channels_out
+        plain = self.network.weights.network
+        expected = plain.n_channels_in, plain.n_channels_out
         if expected == (n_channels, n_channels):
             batch = pixels.reshape(1, *pixels.shape[:2], n_channels)
-            return self._forward(batch, on_pixels).reshape(pixels.shape)
+            return self._forward(batch, **how).reshape(pixels.shape)
+        if expected == (1, 1) and n_channels == 3:
+            return self._restore_luminance(pixels, **how)
         if expected == (1, 1):
             planes = np.moveaxis(pixels, 2, 0)[..., np.newaxis]
-            return np.moveaxis(self._forward(planes, on_pixels)[..., 0], 0, 2)
+            return np.moveaxis(self._forward(planes, **how)[..., 0], 0, 2)
         if expected == (3, 3) and n_channels == 1:
             colour = np.broadcast_to(
                 pixels[np.newaxis, ..., np.newaxis], (1, *pixels.shape, 3)
             )
-            return _grey(self._forward(colour, on_pixels)[0])
+            return _grey(self._forward(colour, **how)[0])
         raise ValueError(
             f"The model {self.model} takes {expected[0]} channels and gives "
             f"{expected[1]}, which does not go with {n_channels} channel(s)."
         )
 
-    def _forward(self, batch, on_pixels):
-        data_range = resolve_data_range(self.settings.get("data_range"), batch.dtype)
-        return self.backend.forward(
-            self.network, self.params, batch, data_range=data_range, on_pixels=on_pixels
+    def estimate_blur(self, pixels, tile_size=None):
+        """Sigma of the blur of one photograph, in pixels, or of each of its tiles."""
+        batch = pixels.reshape(*pixels.shape[:2], -1)
+        return self.network.estimate(batch, self._range(batch.dtype), tile_size)
+
+    def _check_blur(self, sigma, tile_size):
+        depends = self.network.weights.needs_sigma
+        if (sigma is not None or tile_size is not None) and not depends:
+            raise ValueError(
+                f"The model {self.model} is the same for every blur: leave sigma and "
+                "the tiles out, or choose a model that depends on it."
+            )
+        if depends and sigma is None and not self.estimates_blur:
+            raise ValueError(
+                f"The model {self.model} does not estimate the blur: pass its sigma."
+            )
+
+    def _range(self, dtype):
+        return resolve_data_range(self.settings.get("data_range"), dtype)
+
+    def _forward(self, batch, *, on_pixels, sigma, tile_size):
+        return self.network.restore(
+            self.backend,
+            batch,
+            data_range=self._range(batch.dtype),
+            sigma=None if sigma is None else [sigma] * len(batch),
+            tile_size=tile_size,
+            on_pixels=on_pixels,
         )
+
+    def _restore_luminance(self, pixels, *, on_pixels, sigma, tile_size):
+        """A colour photograph through a model of grey images, as its luminance.
+
+        The eye hardly sees blur in colours alone, so what they differ from the
+        luminance by stays as it is. That is a third of the work.
+        """
+        data_range = self._range(pixels.dtype)
+        if sigma is None and tile_size is None and self.estimates_blur:
+            sigma = self.network.sigma_to_undo(pixels, data_range)
+        restored = np.empty_like(pixels)
+        margin = -(-self.network.weights.radius // 4) * 4  # whole squares of the engine
+        bands = _bands(len(pixels)) if tile_size is None else [slice(0, len(pixels))]
+        for rows in bands:
+            around = slice(max(rows.start - margin, 0), rows.stop + margin)
+            inside = slice(rows.start - around.start, rows.stop - around.start)
+            grey = luminance(pixels[around]).astype(np.float32)
+            sharper = self.network.restore(
+                self.backend,
+                grey[np.newaxis, ..., np.newaxis],
+                data_range=data_range,
+                sigma=None if sigma is None else [sigma],
+                tile_size=tile_size,
+            )[0, ..., 0]
+            change = (sharper - grey)[inside, :, np.newaxis]
+            write_pixels(pixels[rows] + change, restored[rows])
+            if on_pixels is not None:
+                on_pixels(change.size)
+        return restored
+
+
+def _bands(n_rows):
+    """Rows of an image, some at a time: all in floats would take much memory."""
+    return [
+        slice(top, min(top + _BAND_ROWS, n_rows))
+        for top in range(0, n_rows, _BAND_ROWS)
+    ]
 
 
 def _grey(estimate):
-    # Band by band: in double precision, the whole would take many times its memory.
     grey = np.empty(estimate.shape[:2], estimate.dtype)
-    for top in range(0, len(grey), 256):
-        band = luminance(estimate[top : top + 256])
-        if grey.dtype.kind == "u":
-            band = np.rint(band)
-        grey[top : top + 256] = band
+    for rows in _bands(len(grey)):
+        write_pixels(luminance(estimate[rows]), grey[rows])
     return grey

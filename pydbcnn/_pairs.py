@@ -28,12 +28,16 @@ class Layout:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Checked pairs: lists of (n, height, width, channels) arrays."""
+    """Checked pairs: lists of (n, height, width, channels) arrays.
+
+    `sigmas` holds the blur of each image, where it matters.
+    """
 
     X: list
     y: list
     layout: Layout
     as_they_are: bool = False
+    sigmas: np.ndarray | None = None
 
     @property
     def n_channels_in(self):
@@ -76,11 +80,12 @@ class Pairs:
         return tuple(self._take(part) for part in parts)
 
     def _take(self, indices):
+        sigmas = None if self.sigmas is None else self.sigmas[indices]
         if len(self.X) == 1:
-            return replace(self, X=[self.X[0][indices]], y=[self.y[0][indices]])
-        return replace(
-            self, X=[self.X[i] for i in indices], y=[self.y[i] for i in indices]
-        )
+            X, y = [self.X[0][indices]], [self.y[0][indices]]
+        else:
+            X, y = ([side[i] for i in indices] for side in (self.X, self.y))
+        return replace(self, X=X, y=y, sigmas=sigmas)
 
 
 def check_pairs(estimator, X, y, *, reset):

@@ -1,8 +1,31 @@
 """Where the patches of an epoch come from."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .backends.reference import mirror
+
+# Patches of one batch that come from one image where its blur matters: few enough that
+# a batch sees several blurs, enough that the weights for each are worth making.
+_PATCHES_PER_SIGMA = 8
+
+
+@dataclass(frozen=True)
+class Group:
+    """Patches of one batch that share a blur.
+
+    Parameters
+    ----------
+    patches : array of shape (n, height + 2 radius, width + 2 radius, channels)
+    targets : array of shape (n, height, width, channels out)
+    sigma : float or None
+        None where it is not known.
+    """
+
+    patches: np.ndarray
+    targets: np.ndarray
+    sigma: float | None = None
 
 
 class RandomPatches:
@@ -26,12 +49,29 @@ class RandomPatches:
     shuffle : bool
         False takes the patches of a regular grid in order, neither flipped nor
         rotated.
+    sigmas : array of shape (n_images,) or None, default=None
+        The blur of each X. Patches of a batch are then drawn from few images, eight
+        from each.
+    sigma_noise : float, default=0.0
+        Standard deviation of what is added to a sigma each time it is used.
     """
 
     def __init__(
-        self, X, y, *, scale, radius, patch_size, batch_size, shuffle, dtype=np.float32
+        self,
+        X,
+        y,
+        *,
+        scale,
+        radius,
+        patch_size,
+        batch_size,
+        shuffle,
+        dtype=np.float32,
+        sigmas=None,
+        sigma_noise=0.0,
     ):
         self.X, self.y, self.radius = X, y, radius
+        self.sigmas, self.sigma_noise = sigmas, sigma_noise
         self.scale = np.dtype(dtype).type(scale)
         self.shuffle = shuffle
         self.size = tuple(
@@ -50,16 +90,28 @@ class RandomPatches:
         self.batch_size = batch_size
 
     def batches(self, random_state):
-        """Draw one epoch: yields (patches, targets)."""
+        """Draw one epoch: yields a list of `Group` for each batch."""
         places = self._draw(random_state) if self.shuffle else self._grid
         for start in range(0, len(places), self.batch_size):
-            yield self._cut(places[start : start + self.batch_size])
+            chosen = places[start : start + self.batch_size]
+            if self.sigmas is None:
+                yield [Group(*self._cut(chosen))]
+            else:
+                yield self._groups(chosen, random_state)
+
+    def _groups(self, places, random_state):
+        """A group for each image."""
+        images = list(dict.fromkeys(places[:, 0]))
+        noise = random_state.normal(size=len(images)) * self.sigma_noise
+        return [
+            Group(*self._cut(places[places[:, 0] == image]), sigma)
+            for image, sigma in zip(images, self.sigmas[images] + noise, strict=True)
+        ]
 
     def _draw(self, random_state):
         """Image, top, left and orientation of each patch of an epoch."""
         n = self.n_samples
-        images = np.searchsorted(self._ends, random_state.uniform(size=n), "right")
-        images = np.minimum(images, len(self.y) - 1)
+        images = self._draw_images(n, random_state)
         room = [
             np.array([max(image.shape[axis] - self.size[axis], 0) for image in self.y])
             for axis in (0, 1)
@@ -76,6 +128,15 @@ class RandomPatches:
         )
         flips = random_state.randint(2, size=n)
         return np.column_stack([images, tops, lefts, turns, flips])
+
+    def _draw_images(self, n, random_state):
+        """The image of each patch, the larger the likelier."""
+        together = 1 if self.sigmas is None else _PATCHES_PER_SIGMA
+        n_draws = -(-n // together)
+        images = np.searchsorted(
+            self._ends, random_state.uniform(size=n_draws), "right"
+        )
+        return np.minimum(np.repeat(images, together)[:n], len(self.y) - 1)
 
     def _all_places(self):
         places = []
@@ -126,17 +187,21 @@ class GivenPatches:
         self.shuffle = shuffle
 
     def batches(self, random_state):
-        """Visit all samples once: yields (patches, targets)."""
+        """Visit all samples once: yields a list with one `Group` for each batch."""
         order = np.arange(self.n_samples)
         if self.shuffle:
             random_state.shuffle(order)
         for start in range(0, self.n_samples, self.batch_size):
             chosen = order[start : start + self.batch_size]
             X = cut(self.X[chosen], self.place, self.y.shape[1:3], self.radius, axis=1)
-            yield tuple(
-                side.astype(self.scale.dtype) / self.scale
-                for side in (X, self.y[chosen])
-            )
+            yield [
+                Group(
+                    *(
+                        side.astype(self.scale.dtype) / self.scale
+                        for side in (X, self.y[chosen])
+                    )
+                )
+            ]
 
 
 def cut(images, place, size, margin, axis=0):
@@ -150,6 +215,13 @@ def cut(images, place, size, margin, axis=0):
             part = mirror(np.arange(first, last), whole)
         images = images[(slice(None),) * (axis + offset) + (part,)]
     return images
+
+
+def crop(images, margin):
+    """Images without `margin` pixels on every side: a view."""
+    return images[
+        :, margin : images.shape[1] - margin, margin : images.shape[2] - margin
+    ]
 
 
 def _grid(length, part):

@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ._optimizers import OPTIMIZERS
+from ._sampling import crop
+
+LOSSES = ("squared_error", "log_squared_error")
+# Mean squared errors far below this count alike: it is the rounding of 8 bits.
+_LEAST_ERROR = 1e-6
+# The slope of a logarithm is steep where the error is small: longer steps are cut.
+_LONGEST_GRADIENT = 1.0
 
 
 class DivergenceError(ValueError):
@@ -24,6 +31,7 @@ class Schedule:
     tol: float
     n_iter_no_change: float
     early_stopping: bool
+    loss: str = "squared_error"
 
     def rate_at(self, progress):
         """Learning rate when a share `progress` of the run is done."""
@@ -41,14 +49,14 @@ class Training:
 
     Parameters
     ----------
-    network : Network
-    params : array of shape (n_params,)
+    weights : BlurAwareNetwork
+    params : array of shape (weights.n_params,)
         Changed in place.
     schedule : Schedule
     random_state : numpy.random.RandomState
     """
 
-    network: object
+    weights: object
     params: np.ndarray
     schedule: Schedule
     random_state: np.random.RandomState
@@ -72,7 +80,7 @@ class Training:
         self.stopped = False
         solver = OPTIMIZERS[schedule.solver]
         if not (keep_optimizer and isinstance(self.optimizer, solver)):
-            self.optimizer = solver(self.network.n_params, self.params.dtype)
+            self.optimizer = solver(self.weights.n_params, self.params.dtype)
 
     def epoch(self, backend, sampler, on_batch=None):
         """One pass over the batches of a sampler.
@@ -96,17 +104,16 @@ class Training:
             When the loss or the weights are no longer finite.
         """
         total = seen = 0
-        for index, (patches, targets) in enumerate(sampler.batches(self.random_state)):
+        for index, groups in enumerate(sampler.batches(self.random_state)):
             progress = (
                 self.n_iter + index / sampler.n_batches
             ) / self.schedule.max_iter
-            loss = self._step(
-                backend, patches, targets, self.schedule.rate_at(progress)
-            )
-            total += loss * len(patches)
-            seen += len(patches)
+            loss = self._step(backend, groups, self.schedule.rate_at(progress))
+            n_patches = sum(len(group.patches) for group in groups)
+            total += loss * n_patches
+            seen += n_patches
             if on_batch is not None:
-                on_batch(len(patches), loss)
+                on_batch(n_patches, loss)
         loss = total / seen
         self._check_finite(loss)
         self.n_iter += 1
@@ -114,26 +121,50 @@ class Training:
         self.loss_curve.append(loss)
         return loss
 
-    def _step(self, backend, patches, targets, learning_rate):
-        loss, gradient = backend.loss_and_gradient(
-            self.network, self.params, patches, targets
-        )
+    def _step(self, backend, groups, learning_rate):
+        n_patches = sum(len(group.patches) for group in groups)
+        loss, gradient = 0.0, None
+        for group in groups:
+            part, slope = self._loss_and_gradient(backend, group)
+            share = len(group.patches) / n_patches
+            loss += share * part
+            slope *= slope.dtype.type(share)
+            gradient = slope if gradient is None else gradient + slope
+        if self.schedule.loss == "log_squared_error":
+            _shorten(gradient)
         if self.schedule.alpha > 0:
-            loss += self._penalize(gradient, len(patches))
+            loss += self._penalize(gradient, n_patches)
         if not math.isfinite(loss):
             self._check_finite(loss)
         self.optimizer.update(self.params, gradient, learning_rate)
         return loss
 
+    def _loss_and_gradient(self, backend, group):
+        """Of the patches of one sigma, for all parameters."""
+        network, params = self.weights.at(self.params, group.sigma)
+        margin = self.weights.radius - network.radius
+        half_error, slope = backend.loss_and_gradient(
+            network, params, crop(group.patches, margin), group.targets
+        )
+        slope = self.weights.gradient(slope, group.sigma)
+        if self.schedule.loss == "squared_error":
+            return half_error, slope
+        error = 2 * half_error + _LEAST_ERROR
+        slope /= slope.dtype.type(error)
+        return math.log(error) / 2, slope
+
     def _penalize(self, gradient, n_samples):
         """Add the gradient of the L2 penalty of the weights, and return the penalty."""
         share = self.schedule.alpha / n_samples
         penalty = 0.0
-        weights, _ = self.network.views(self.params)
-        gradients, _ = self.network.views(gradient)
-        for weight, weight_gradient in zip(weights, gradients, strict=True):
-            weight_gradient += weight.dtype.type(share) * weight
-            penalty += float(np.vdot(weight, weight))
+        for part, part_gradient in zip(
+            self.weights.parts(self.params), self.weights.parts(gradient), strict=True
+        ):
+            weights, _ = self.weights.bare.views(part)
+            gradients, _ = self.weights.bare.views(part_gradient)
+            for weight, weight_gradient in zip(weights, gradients, strict=True):
+                weight_gradient += weight.dtype.type(share) * weight
+                penalty += float(np.vdot(weight, weight))
         return share * penalty / 2
 
     def _check_finite(self, loss):
@@ -190,3 +221,9 @@ class Training:
         if self.schedule.early_stopping and self.best_params is not None:
             return self.best_params
         return self.params
+
+
+def _shorten(gradient):
+    length = math.sqrt(float(np.square(gradient, dtype=np.float64).sum()))
+    if length > _LONGEST_GRADIENT:
+        gradient *= gradient.dtype.type(_LONGEST_GRADIENT / length)

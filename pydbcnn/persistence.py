@@ -6,21 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
+from ._blur_aware import MIN_SIGMA, BlurAwareNetwork
+from ._blur_regressor import BlurRegressor
 from ._files import whole_file
+from ._learned_arrays import LearnedArrays
+from ._model import DeblurModel
 from ._network import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIZE, Network
+from ._pair_sigma import MAX_SIGMA
 
 __all__ = ["read_model", "save_model"]
 
 FORMAT = "pydbcnn-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no weights that depend on the blur, and no back-projections
 _MAX_BYTES = 2**30
+_BLUR = "blur."  # begins the names of what estimates the blur
 
 
 def save_model(estimator, path, *, overwrite=False, notes=None):
     """Write a fitted `DBCNNDeblurrer` to a safetensors file.
 
-    The file holds the weights and, as JSON in its metadata, the parameters of the
-    estimator; not the state of training.
+    The file holds the weights, what estimates the blur, and, as JSON in its metadata,
+    the parameters of the estimator; not the state of training.
 
     Parameters
     ----------
@@ -64,19 +70,52 @@ def save_model(estimator, path, *, overwrite=False, notes=None):
     metadata = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
-        "params": _params_as_json(estimator.get_params(deep=False)),
+        "params": _params_as_json(_plain_params(estimator)),
         **(notes or {}),
     }
-    tensors = {}
-    for layer, pair in enumerate(
-        zip(estimator.coefs_, estimator.intercepts_, strict=True)
-    ):
-        tensors[f"coefs.{layer}"], tensors[f"intercepts.{layer}"] = map(
-            np.ascontiguousarray, pair
-        )
-    content = save(tensors, metadata)
+    if estimator.sigma_range_ is not None:
+        metadata["sigma_range"] = json.dumps(estimator.sigma_range_)
+    content = save(_tensors(estimator), metadata)
     with whole_file(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)
+
+
+def _tensors(estimator):
+    tensors = _named(estimator._learned_arrays())
+    if estimator.blur_estimator_ is not None:
+        regressor = estimator.blur_estimator_.regressor_
+        tensors |= {_BLUR + name: array for name, array in regressor.tensors().items()}
+    return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+
+
+def _named(arrays):
+    """All learned arrays by the names that they have in files."""
+    named = {}
+    for layer, pair in enumerate(zip(arrays.coefs, arrays.intercepts, strict=True)):
+        named[f"coefs.{layer}"], named[f"intercepts.{layer}"] = pair
+    for index, pair in enumerate(arrays.back_projections):
+        named[f"reblurs.{index}"], named[f"projections.{index}"] = pair
+    if arrays.combination is not None:
+        named |= dict(zip(_COMBINATION, arrays.combination, strict=True))
+    return named
+
+
+_COMBINATION = ("combination.input", "combination.estimate", "combination.bias")
+
+
+def _take_arrays(tensors):
+    """The learned arrays among tensors, which are removed."""
+
+    def take(kind):
+        taken = []
+        while f"{kind}.{len(taken)}" in tensors:
+            taken.append(tensors.pop(f"{kind}.{len(taken)}"))
+        return taken
+
+    coefs, intercepts = take("coefs"), take("intercepts")
+    kernels = list(zip(take("reblurs"), take("projections"), strict=True))
+    combination = tuple(tensors.pop(name) for name in _COMBINATION if name in tensors)
+    return LearnedArrays(coefs, intercepts, kernels, combination or None)
 
 
 def read_model(path):
@@ -89,10 +128,10 @@ def read_model(path):
 
     Returns
     -------
-    network : Network
-        The layers and their shapes.
-    params : ndarray of shape (n_params,)
-        Weights and biases in one vector, in the precision of the file.
+    model : object
+        With ``weights``, the network and how it follows from the blur; ``params``, all
+        learned numbers in one vector, in the precision of the file; and ``regressor``,
+        which estimates the blur, or None.
     settings : dict
         Parameters of the estimator.
 
@@ -105,30 +144,49 @@ def read_model(path):
     --------
     >>> from pydbcnn.persistence import read_model
     >>> from pydbcnn.pretrained import model_path
-    >>> network, params, settings = read_model(model_path("mild"))
-    >>> params.shape == (network.n_params,)
+    >>> model, settings = read_model(model_path("mild"))
+    >>> model.params.shape == (model.weights.n_params,)
     True
     """
     tensors, metadata = read_tensors(path, FORMAT, FORMAT_VERSION)
     try:
         settings = json.loads(metadata["params"])
-        n_layers = len(tensors) // 2
-        coefs = [tensors.pop(f"coefs.{layer}") for layer in range(n_layers)]
-        intercepts = [tensors.pop(f"intercepts.{layer}") for layer in range(n_layers)]
-        if tensors or not isinstance(settings, dict):
+        if not isinstance(settings, dict):
+            raise ValueError("parameters that are no dictionary")
+        for name in ("residual", "inverse_filter"):
+            if not isinstance(settings.get(name, True), bool):
+                raise ValueError(f"{name}={settings[name]!r} is neither true nor false")
+        regressor = _take_regressor(tensors)
+        arrays = _take_arrays(tensors)
+        if tensors:
             raise ValueError(f"unexpected content {sorted(tensors)}")
-        if not isinstance(settings.get("residual", True), bool):
-            raise ValueError(
-                f"residual={settings['residual']!r} is neither true nor false"
-            )
-        network = network_of_weights(
-            coefs, intercepts, residual=settings.get("residual", True)
+        weights = weights_of_arrays(
+            arrays,
+            residual=settings.get("residual", True),
+            inverse_filter=settings.get("inverse_filter", False),
+            sigma_range=json.loads(metadata.get("sigma_range", "null")),
         )
-        settings["n_filters"] = network.n_filters
-        settings["kernel_sizes"] = network.kernel_sizes
-    except (KeyError, ValueError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is a damaged pydbcnn model: {error}.") from error
-    return network, network.flatten(coefs, intercepts, coefs[0].dtype), settings
+    settings |= dict(
+        n_filters=weights.network.n_filters,
+        kernel_sizes=weights.network.kernel_sizes,
+        n_basis_functions=weights.n_basis_functions,
+        n_back_projections=weights.network.n_back_projections,
+        combine=weights.network.combine,
+    )
+    params = arrays.flatten(weights, arrays.coefs[0].dtype)
+    return DeblurModel(weights, params, regressor), settings
+
+
+def _take_regressor(tensors):
+    """What estimates the blur, from tensors, which are removed."""
+    names = [name for name in tensors if name.startswith(_BLUR)]
+    if not names:
+        return None
+    return BlurRegressor.from_tensors(
+        {name.removeprefix(_BLUR): tensors.pop(name) for name in names}
+    )
 
 
 def read_tensors(path, expected_format, version):
@@ -161,17 +219,80 @@ def read_tensors(path, expected_format, version):
         ) from error
 
 
-def network_of_weights(coefs, intercepts, *, residual):
-    """The network that given weights make, or a ValueError that says why none."""
-    coefs = [np.asarray(coef) for coef in coefs]
-    intercepts = [np.asarray(intercept) for intercept in intercepts]
-    shapes = [coef.shape for coef in coefs]
-    if len(coefs) != 3 or len(intercepts) != 3:
+def weights_of_arrays(arrays, *, residual, inverse_filter, sigma_range):
+    """The network that given arrays make, or a ValueError that says why none.
+
+    Parameters
+    ----------
+    arrays : LearnedArrays
+    residual, inverse_filter : bool
+    sigma_range : sequence of 2 float or None
+        None where nothing depends on the blur.
+
+    Returns
+    -------
+    weights : BlurAwareNetwork
+    """
+    arrays = LearnedArrays(
+        [np.asarray(coef) for coef in arrays.coefs],
+        [np.asarray(intercept) for intercept in arrays.intercepts],
+        [tuple(map(np.asarray, pair)) for pair in arrays.back_projections],
+        arrays.combination and tuple(map(np.asarray, arrays.combination)),
+    )
+    if len(arrays.coefs) != 3 or len(arrays.intercepts) != 3:
         raise ValueError(
-            f"expected weights and biases of 3 layers, got {len(coefs)} and "
-            f"{len(intercepts)}"
+            f"expected weights and biases of 3 layers, got {len(arrays.coefs)} and "
+            f"{len(arrays.intercepts)}"
         )
-    for layer, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+    n_functions = arrays.n_basis_functions
+    _check_same_axes(arrays, n_functions)
+    one = arrays.one(0)
+    _check_layers(one)
+    network = Network(
+        one.coefs[0].shape[2],
+        one.coefs[2].shape[3],
+        tuple(coef.shape[3] for coef in one.coefs[:2]),
+        tuple(coef.shape[0] for coef in one.coefs),
+        bool(residual),
+        n_back_projections=len(one.back_projections),
+        combine=one.combination is not None,
+    )
+    _check_surroundings(one, network)
+    needs_sigma = n_functions > 1 or inverse_filter
+    weights = BlurAwareNetwork.around(
+        network,
+        n_functions,
+        bool(inverse_filter),
+        _check_sigma_range(sigma_range) if needs_sigma else (MIN_SIGMA, MAX_SIGMA),
+    )
+    arrays.flatten(weights, np.float64)  # whatever is left to be found
+    return weights
+
+
+def _check_same_axes(arrays, n_functions):
+    """All arrays have the axis of the basis functions, or none has it."""
+    for name, array in _named(arrays).items():
+        n_axes = (
+            _N_AXES[name.split(".")[0]]
+            if name not in _COMBINATION
+            else (1 if name == "combination.bias" else 2)
+        )
+        expected = n_axes + (n_functions > 1)
+        if array.ndim != expected or (n_functions > 1 and len(array) != n_functions):
+            raise ValueError(
+                f"{name} has shape {array.shape}: expected {expected} axes"
+                + (f", the first of {n_functions} basis functions" * (n_functions > 1))
+            )
+
+
+_N_AXES = {"coefs": 4, "intercepts": 1, "reblurs": 2, "projections": 2}
+
+
+def _check_layers(arrays):
+    shapes = [coef.shape for coef in arrays.coefs]
+    for layer, (coef, intercept) in enumerate(
+        zip(arrays.coefs, arrays.intercepts, strict=True)
+    ):
         _check_layer(layer, coef, intercept)
     if any(shapes[i][3] != shapes[i + 1][2] for i in range(2)):
         raise ValueError(
@@ -180,13 +301,41 @@ def network_of_weights(coefs, intercepts, *, residual):
         )
     if max(shapes[0][2], shapes[2][3]) > MAX_CHANNELS:
         raise ValueError(f"more than {MAX_CHANNELS} channels in shapes {shapes}")
-    return Network(
-        shapes[0][2],
-        shapes[2][3],
-        tuple(shape[3] for shape in shapes[:2]),
-        tuple(shape[0] for shape in shapes),
-        bool(residual),
-    )
+
+
+def _check_surroundings(arrays, network):
+    """Back-projections and the combination have the shapes that a network has."""
+    sides = network.back_projection_sizes
+    for index, pair in enumerate(arrays.back_projections):
+        for kernel, side in zip(pair, sides, strict=True):
+            if kernel.shape != (side, side):
+                raise ValueError(
+                    f"a kernel of back-projection {index + 1} has shape "
+                    f"{kernel.shape}: expected {(side, side)}"
+                )
+    n_in, n_out = network.n_channels_in, network.n_channels_out
+    expected = ((n_in, n_out), (n_out, n_out), (n_out,))
+    for array, shape in zip(arrays.combination or (), expected, strict=False):
+        if array.shape != shape:
+            raise ValueError(
+                f"the combination has an array of shape {array.shape}: expected {shape}"
+            )
+    for name, array in _named(arrays).items():
+        _check_values(name, array)
+
+
+def _check_sigma_range(sigma_range):
+    if (
+        not isinstance(sigma_range, (list, tuple))
+        or len(sigma_range) != 2
+        or not all(isinstance(end, (int, float)) for end in sigma_range)
+        or not MIN_SIGMA <= sigma_range[0] < sigma_range[1] <= 2 * MAX_SIGMA
+    ):
+        raise ValueError(
+            f"sigma_range={sigma_range!r}: weights that depend on the blur need two "
+            f"sigmas, {MIN_SIGMA} <= low < high <= {2 * MAX_SIGMA:g}, in pixels"
+        )
+    return float(sigma_range[0]), float(sigma_range[1])
 
 
 def _check_layer(layer, coef, intercept):
@@ -208,13 +357,22 @@ def _check_layer(layer, coef, intercept):
             f"biases of layer {layer + 1} have shape {intercept.shape}: expected "
             f"{shape[3:]}"
         )
-    for values in (coef, intercept):
-        highest = np.finfo(np.float32).max  # the engine computes in single precision
-        if values.dtype.kind != "f" or not (np.abs(values) <= highest).all():
-            raise ValueError(
-                f"layer {layer + 1} holds {values.dtype} values that are not all "
-                "finite floats of single precision"
-            )
+
+
+def _check_values(name, values):
+    highest = np.finfo(np.float32).max  # the engine computes in single precision
+    if values.dtype.kind != "f" or not (np.abs(values) <= highest).all():
+        raise ValueError(
+            f"{name} holds {values.dtype} values that are not all finite floats of "
+            "single precision"
+        )
+
+
+def _plain_params(estimator):
+    """Parameters without the estimator of blur: its arrays are what counts of it."""
+    params = estimator.get_params(deep=False)
+    del params["blur_estimator"]
+    return params
 
 
 def _params_as_json(params):

@@ -74,10 +74,17 @@ def sampler_of(sizes, **params):
     return RandomPatches(images, images, **defaults | params)
 
 
+def batches_of(sampler, seed):
+    """Patches and targets of each batch, where the blur is of no account."""
+    for (group,) in sampler.batches(np.random.RandomState(seed)):
+        assert group.sigma is None
+        yield group.patches, group.targets
+
+
 def test_patches_carry_their_true_context():
     """The middle of each patch of X is its target, and the rest goes on from it."""
     sampler = sampler_of([(30, 40)])
-    for patches, targets in sampler.batches(np.random.RandomState(0)):
+    for patches, targets in batches_of(sampler, 0):
         assert patches.shape[1:] == (14, 14, 2)
         np.testing.assert_array_equal(patches[:, 3:-3, 3:-3], targets)
         for patch in patches:
@@ -98,7 +105,7 @@ def test_context_at_the_border_is_mirrored():
         batch_size=1,
         shuffle=False,
     )
-    ((patches, targets),) = sampler.batches(np.random.RandomState(0))
+    ((patches, targets),) = batches_of(sampler, 0)
     np.testing.assert_array_equal(patches[0], padded)
     np.testing.assert_array_equal(targets[0], image)
 
@@ -108,7 +115,7 @@ def test_all_eight_orientations_and_all_places_are_drawn():
     seen = {
         tuple(target[corner] for corner in ((0, 0, 0), (0, 0, 1), (0, 7, 0), (7, 0, 0)))
         for seed in range(20)
-        for _, targets in sampler.batches(np.random.RandomState(seed))
+        for _, targets in batches_of(sampler, seed)
         for target in targets
     }
     assert len(seen) == 4 * 8
@@ -123,7 +130,7 @@ def test_large_images_are_drawn_more_often():
         [
             targets[:, 0, 0, 0]
             for seed in range(30)
-            for _, targets in sampler.batches(np.random.RandomState(seed))
+            for _, targets in batches_of(sampler, seed)
         ]
     )
     assert drawn.mean() == pytest.approx(400 / 2000, abs=0.02)
@@ -137,7 +144,7 @@ def test_an_epoch_covers_the_pixels_once():
 def test_without_shuffle_a_grid_covers_every_pixel():
     sampler = sampler_of([(19, 21)], shuffle=False, patch_size=8)
     covered = np.zeros((19, 21), bool)
-    for _, targets in sampler.batches(np.random.RandomState(0)):
+    for _, targets in batches_of(sampler, 0):
         rows, columns = targets.reshape(-1, 2).astype(int).T
         covered[rows, columns] = True
     assert covered.all()
@@ -145,7 +152,7 @@ def test_without_shuffle_a_grid_covers_every_pixel():
 
 def test_long_images_are_turned_half_only():
     sampler = sampler_of([(1, 30)], patch_size=8)
-    for patches, targets in sampler.batches(np.random.RandomState(0)):
+    for patches, targets in batches_of(sampler, 0):
         assert patches.shape[1:3] == (7, 14)
         assert targets.shape[1:3] == (1, 8)
 
@@ -157,7 +164,7 @@ def test_given_patches_are_visited_once():
     )
     orders = []
     for seed in range(2):
-        batches = list(sampler.batches(np.random.RandomState(seed)))
+        batches = list(batches_of(sampler, seed))
         assert [len(patches) for patches, _ in batches] == [4, 4, 2]
         assert all(patches.shape[1:3] == (9, 9) for patches, _ in batches)
         orders.append(np.concatenate([targets[:, 0, 0, 0] for _, targets in batches]))

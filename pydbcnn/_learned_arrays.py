@@ -1,0 +1,91 @@
+"""What a network has learned, as the arrays that users see."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LearnedArrays:
+    """Weights and biases of all parts of a `BlurAwareNetwork`.
+
+    With several basis functions, each array has a first axis for them.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of array
+        Of the three layers.
+    back_projections : list of tuple of (K, P)
+    combination : tuple of (A, B, b), or None
+    """
+
+    coefs: list
+    intercepts: list
+    back_projections: list = ()
+    combination: tuple | None = None
+
+    @classmethod
+    def of(cls, weights, params):
+        """Copies of the parts of a vector."""
+        bare = weights.bare
+        sets = [_views(bare, part) for part in weights.parts(params)]
+
+        def join(arrays):
+            return np.stack(arrays) if len(sets) > 1 else arrays[0].copy()
+
+        joined = [
+            [join(arrays) for arrays in zip(*group, strict=True)]
+            for group in zip(*sets, strict=True)
+        ]
+        coefs, intercepts, kernels, combination = joined
+        return cls(
+            coefs,
+            intercepts,
+            list(zip(kernels[::2], kernels[1::2], strict=True)),
+            tuple(combination) or None,
+        )
+
+    @property
+    def n_basis_functions(self):
+        """Sets of arrays, from the dimensions of the first."""
+        first = np.asarray(self.coefs[0])
+        return first.shape[0] if first.ndim == 5 else 1
+
+    def one(self, index):
+        """The arrays of one basis function."""
+        if self.n_basis_functions == 1:
+            return self
+
+        def take(arrays):
+            return [np.asarray(array)[index] for array in arrays]
+
+        return LearnedArrays(
+            take(self.coefs),
+            take(self.intercepts),
+            [tuple(take(pair)) for pair in self.back_projections],
+            tuple(take(self.combination)) if self.combination is not None else None,
+        )
+
+    def flatten(self, weights, dtype):
+        """One vector: the inverse of `of`."""
+        parts = []
+        for index in range(weights.n_basis_functions):
+            one = self.one(index)
+            parts.append(
+                weights.bare.flatten(
+                    one.coefs,
+                    one.intercepts,
+                    dtype,
+                    back_projections=one.back_projections,
+                    combination=one.combination,
+                )
+            )
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _views(network, params):
+    weights, biases = network.views(params)
+    kernels = [
+        kernel for pair in network.back_projection_views(params) for kernel in pair
+    ]
+    return weights, biases, kernels, list(network.combination_views(params) or ())

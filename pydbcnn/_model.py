@@ -1,0 +1,255 @@
+"""A trained model: how images go through it, blind or with a known blur.
+
+Shared by the estimator and the command line, so it does not import scikit-learn.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._blur_aware import MIN_SIGMA, BlurAwareNetwork
+from ._blur_regressor import BlurRegressor
+from ._tiles import interpolate_tiles, tile_grid
+from .backends.reference import mirrored_tile, write_pixels
+
+# Sharp photographs look as if they had a blur of up to this, for no lens is perfect.
+# To leave a blur as weak as this alone costs little; to undo one that is not there
+# makes halos.
+SHARP_BELOW = 0.5
+_KNOWN_SHARP = 0.2  # a given sigma below this changes no pixel that counts
+_LEVEL_STEP = 1.1  # ratio of the sigmas between which a varying blur is interpolated
+_BLOCK = 256  # pixels of a side that are restored together when the blur varies
+
+
+@dataclass(frozen=True)
+class DeblurModel:
+    """Weights that may depend on the blur, and what tells the blur of an image.
+
+    Parameters
+    ----------
+    weights : BlurAwareNetwork
+    params : array of shape (weights.n_params,)
+    regressor : BlurRegressor or None, default=None
+        None where nothing depends on the blur.
+    """
+
+    weights: BlurAwareNetwork
+    params: np.ndarray
+    regressor: BlurRegressor | None = None
+
+    def restore(
+        self,
+        backend,
+        batch,
+        *,
+        data_range,
+        sigma=None,
+        tile_size=None,
+        on_pixels=None,
+    ):
+        """Estimate sharp images.
+
+        Parameters
+        ----------
+        backend : backend
+        batch : array of shape (n, height, width, channels)
+        data_range : float
+            The pixel value that counts as 1.
+        sigma : list of (float or array of shape (rows, columns)) or None
+            The blur of each image, or of its tiles. None estimates it.
+        tile_size : int or None, default=None
+            Where the blur is estimated, the side of tiles that get their own. None
+            takes one for each image.
+        on_pixels : callable, optional
+            Called now and then with the number of pixels that are done since.
+
+        Returns
+        -------
+        output : array of shape (n, height, width, channels out)
+            In the type and range of the batch.
+        """
+        if not self.weights.needs_sigma:
+            return backend.forward(
+                self.weights.network,
+                self.params,
+                batch,
+                data_range=data_range,
+                on_pixels=on_pixels,
+            )
+        n_out = self.weights.network.n_channels_out
+        output = np.empty((*batch.shape[:3], n_out), batch.dtype)
+        for index, (image, result) in enumerate(zip(batch, output, strict=True)):
+            restorer = _ImageRestorer(self, backend, image, data_range, on_pixels)
+            if sigma is None:
+                result[...] = restorer.blind(tile_size)
+            else:
+                result[...] = restorer.known(sigma[index])
+        return output
+
+    def estimate(self, image, data_range, tile_size=None):
+        """Sigma of an image of shape (height, width, channels), or of its tiles.
+
+        Returns
+        -------
+        sigma : float or array of shape (rows, columns)
+        """
+        if tile_size is None:
+            return self.regressor.sigma(image, data_range)
+        return sigma_of_tiles(self.regressor, image, data_range, tile_size)
+
+    def sigma_to_undo(self, image, data_range):
+        """What is estimated of an image, or 0 for one that looks sharp."""
+        sigma = self.estimate(image, data_range)
+        return sigma if sigma >= SHARP_BELOW else 0.0
+
+
+@dataclass(frozen=True)
+class _ImageRestorer:
+    model: DeblurModel
+    backend: object
+    image: np.ndarray
+    data_range: float
+    on_pixels: object = None
+
+    def blind(self, tile_size):
+        if tile_size is None:
+            return self.known(self.model.sigma_to_undo(self.image, self.data_range))
+        sigma = self.model.estimate(self.image, self.data_range, tile_size)
+        return self._varying(_without_outliers(sigma), SHARP_BELOW)
+
+    def known(self, sigma):
+        if np.ndim(sigma) > 0:
+            return self._varying(np.asarray(sigma, float), _KNOWN_SHARP)
+        if sigma < _KNOWN_SHARP and self._keeps_channels():
+            self._report(self.image)
+            return self.image
+        network, params = self.model.weights.at(self.model.params, sigma)
+        return self.backend.forward(
+            network,
+            params,
+            self.image[np.newaxis],
+            data_range=self.data_range,
+            on_pixels=self.on_pixels,
+        )[0]
+
+    def _varying(self, sigma, sharp_below):
+        """Each pixel from the estimates for the two sigmas next to its own.
+
+        Sigma is continuous, and so are the weights of the two: there are no seams.
+        """
+        levels = self._levels(sharp_below)
+        height, width, _ = self.image.shape
+        n_out = self.model.weights.network.n_channels_out
+        output = np.empty((height, width, n_out), self.image.dtype)
+        for top in range(0, height, _BLOCK):
+            for left in range(0, width, _BLOCK):
+                rows = slice(top, min(top + _BLOCK, height))
+                columns = slice(left, min(left + _BLOCK, width))
+                local = interpolate_tiles(sigma, (height, width), rows, columns)
+                place = np.interp(
+                    np.log(np.maximum(local, 1e-6)),
+                    np.log(levels),
+                    np.arange(len(levels)),
+                )
+                part = output[rows, columns]
+                write_pixels(self._blend(levels, place, rows, columns), part)
+                self._report(part)
+        return output
+
+    def _levels(self, sharp_below):
+        """Sigmas of the estimates; the first stands for the image as it is."""
+        high = self.model.weights.sigma_range[1]
+        low = max(sharp_below, MIN_SIGMA)
+        n_steps = max(1, int(np.ceil(np.log(high / low) / np.log(_LEVEL_STEP))))
+        levels = low * (high / low) ** (np.arange(n_steps + 1) / n_steps)
+        return np.concatenate([[0.8 * low], levels])
+
+    def _blend(self, levels, place, rows, columns):
+        first = int(np.floor(place.min()))
+        last = int(np.ceil(place.max()))
+        result = 0.0
+        for level in range(first, last + 1):
+            share = np.maximum(1 - np.abs(place - level), 0)[..., np.newaxis]
+            result = result + share * self._part(levels, level, rows, columns)
+        return result
+
+    def _part(self, levels, level, rows, columns):
+        """A block of the image as it is, or restored for the sigma of a level."""
+        if level == 0 and self._keeps_channels():
+            return self.image[rows, columns].astype(float)
+        sigma = levels[max(level, 1)]
+        network, params = self.model.weights.at(self.model.params, sigma)
+        margin = network.radius
+        tile = mirrored_tile(self.image, (rows, columns), margin).astype(np.float32)
+        restored = self.backend.forward(
+            network, params, tile[np.newaxis], data_range=self.data_range
+        )[0]
+        inside = tuple(
+            slice(margin, margin + axis.stop - axis.start) for axis in (rows, columns)
+        )
+        return restored[inside].astype(float)
+
+    def _keeps_channels(self):
+        network = self.model.weights.network
+        return network.n_channels_in == network.n_channels_out
+
+    def _report(self, part):
+        if self.on_pixels is not None:
+            self.on_pixels(part.shape[0] * part.shape[1])
+
+
+def sigma_of_tiles(regressor, image, data_range, tile_size):
+    """Sigma of each tile of an image, as an array of shape (rows, columns)."""
+    rows, columns = tile_grid(image.shape[:2], tile_size)
+    return np.array(
+        [
+            [regressor.sigma(image[down, across], data_range) for across in columns]
+            for down in rows
+        ]
+    )
+
+
+def check_sigmas(sigma, n_images):
+    """The blur of each image, as a list of floats and two-dimensional arrays.
+
+    Raises
+    ------
+    ValueError
+        When there is not one for each image, or it is no blur.
+    """
+    if np.ndim(sigma) == 0 and not isinstance(sigma, (list, tuple)):
+        sigmas = [sigma] * n_images
+    else:
+        sigmas = list(sigma)
+    if len(sigmas) != n_images:
+        raise ValueError(
+            f"sigma holds {len(sigmas)} value(s) for {n_images} image(s): pass one "
+            "number for all, or one number or array of tiles for each."
+        )
+    return [_check_sigma(value) for value in sigmas]
+
+
+def _check_sigma(value):
+    try:
+        sigma = np.asarray(value, float)
+    except (TypeError, ValueError):
+        sigma = None
+    if (
+        sigma is None
+        or sigma.ndim not in (0, 2)
+        or sigma.size == 0
+        or not np.all((sigma >= 0) & (sigma < np.inf))
+    ):
+        raise ValueError(
+            f"sigma={value!r}: expected the standard deviation of the blur in pixels, "
+            "a number of at least 0, or a two-dimensional array of them, one for each "
+            "tile of an image."
+        )
+    return float(sigma) if sigma.ndim == 0 else sigma
+
+
+def _without_outliers(sigma):
+    """Each tile with the median of itself and its neighbours: one may be all sky."""
+    from scipy.ndimage import median_filter
+
+    return median_filter(sigma, size=3, mode="nearest")
