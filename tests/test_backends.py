@@ -41,6 +41,46 @@ SURROUNDED = {
     "filter, colour": Network(3, 3, (16, 8), (9, 1, 5), filter_size=13),
     "largest filter": Network(4, 3, (5, 3), (3, 3, 3), False, filter_size=41),
     "filter, no residual": Network(2, 2, (6, 4), (5, 1, 3), False, filter_size=9),
+    "back-projection": Network(1, 1, (16, 8), (9, 1, 5), n_back_projections=1),
+    "back-projections": Network(
+        3,
+        3,
+        (6, 4),
+        (3, 1, 3),
+        residual=False,
+        n_back_projections=2,
+        back_projection_sizes=(9, 5),
+    ),
+    "small kernels": Network(
+        2,
+        2,
+        (4, 4),
+        (3, 1, 1),
+        n_back_projections=4,
+        back_projection_sizes=(3, 1),
+    ),
+    "large kernels behind": Network(
+        4,
+        4,
+        (5, 3),
+        (1, 1, 3),
+        n_back_projections=1,
+        back_projection_sizes=(25, 25),
+    ),
+    "combination": Network(1, 1, (8, 4), (5, 1, 3), combine=True),
+    "combination, in more than out": Network(
+        4, 3, (5, 3), (3, 1, 3), False, combine=True
+    ),
+    "everything": Network(
+        3,
+        3,
+        (16, 8),
+        (9, 1, 5),
+        filter_size=11,
+        n_back_projections=2,
+        back_projection_sizes=(7, 3),
+        combine=True,
+    ),
 }
 
 

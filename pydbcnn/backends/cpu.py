@@ -162,12 +162,15 @@ class CpuBackend:
         Returns
         -------
         seconds : array
-            In the order in which they work: the filter if the network has one, the
-            three layers, and last the reading and writing of pixels.
+            In the order in which they work, each if the network has it: the filter,
+            the three layers, each back-projection, the combination; and last the
+            reading and writing of pixels.
         """
         n, height, width, _ = images.shape
         out = np.empty((n, height, width, network.n_channels_out), images.dtype)
-        seconds = np.zeros((network.filter_size > 1) + len(network.layers) + 1)
+        n_parts = len(network.layers) + network.n_back_projections
+        n_parts += (network.filter_size > 1) + network.combine
+        seconds = np.zeros(n_parts + 1)
         tile = _whole_squares(self._tile(network, height, width))
         weights = self._pack(network, params, backward=False)
         _cpu.forward(weights, images, out, data_range, 0, height, *tile, 1, seconds)
@@ -211,11 +214,6 @@ class CpuBackend:
         return _even_part(height, _TILE), _even_part(width, widest)
 
     def _pack(self, network, params, *, backward):
-        if network.n_back_projections or network.combine:
-            raise ValueError(
-                f"{network} has back-projections or a combination, which the CPU "
-                "engine cannot compute: pass precision='float64'."
-            )
         params = np.ascontiguousarray(params, np.float32)
         return _cpu.Weights(
             self._engine,
