@@ -99,8 +99,9 @@ static void add_bias_gradient(const gradient_task *task, float *gradient)
                                                 (ptrdiff_t)x * task->filters + f));
 }
 
-/* Packed gradients: of the tail, as in `params`; per layer the weights, [row][column, input][filter], or for the
- * last layer flipped, [row][column, output][input]; then the biases. */
+/* Packed gradients: of what follows the layers, as in `params`; per layer the weights,
+ * [row][column, input][filter], or for the last layer flipped, [row][column, output]
+ * [input]; then the biases. */
 INLINE size_t gradient_place(const network_shape *net, int l)
 {
     size_t place = aligned_floats(tail_count(net));
