@@ -93,21 +93,7 @@ class Network:
     combine: bool = False
 
     def __post_init__(self):
-        channels = (
-            f"channels, but the input has {self.n_channels_in} and the output "
-            f"{self.n_channels_out}"
-        )
-        same = self.n_channels_in == self.n_channels_out
-        if self.residual and not same:
-            raise ValueError(
-                "residual=True adds the input to the output, so both need the same "
-                f"{channels}: pass residual=False."
-            )
-        if self.n_back_projections and not same:
-            raise ValueError(
-                "Back-projections compare the output with the input, so both need the "
-                f"same {channels}: pass n_back_projections=0."
-            )
+        self._check_channels()
         if not 0 <= self.n_back_projections <= MAX_BACK_PROJECTIONS:
             raise ValueError(
                 f"n_back_projections={self.n_back_projections}: expected 0 to "
@@ -124,6 +110,24 @@ class Network:
             self.back_projection_sizes,
             MAX_BACK_PROJECTION_SIZE,
         )
+
+    def _check_channels(self):
+        if self.n_channels_in == self.n_channels_out:
+            return
+        channels = (
+            f"channels, but the input has {self.n_channels_in} and the output "
+            f"{self.n_channels_out}"
+        )
+        if self.residual:
+            raise ValueError(
+                "residual=True adds the input to the output, so both need the same "
+                f"{channels}: pass residual=False."
+            )
+        if self.n_back_projections:
+            raise ValueError(
+                "Back-projections compare the output with the input, so both need the "
+                f"same {channels}: pass n_back_projections=0."
+            )
 
     @cached_property
     def layers(self):
@@ -157,19 +161,21 @@ class Network:
         return (self.filter_size // 2 + 1) ** 2 if self.filter_size > 1 else 0
 
     @cached_property
+    def n_tail_params(self):
+        """Length of the part behind the layers: back-projections and combination."""
+        n_out = self.n_channels_out
+        of_kernels = sum(size**2 for size in self.back_projection_sizes)
+        of_combination = (self.n_channels_in + n_out + 1) * n_out
+        return self.n_back_projections * of_kernels + self.combine * of_combination
+
+    @cached_property
     def _n_layer_params(self):
         return sum(layer.n_weights + layer.n_outputs for layer in self.layers)
 
     @cached_property
     def n_params(self):
         """Length of the flat vector of parameters."""
-        n_out = self.n_channels_out
-        return (
-            self.n_filter_params
-            + self._n_layer_params
-            + self.n_back_projections * sum(k**2 for k in self.back_projection_sizes)
-            + self.combine * (self.n_channels_in + n_out + 1) * n_out
-        )
+        return self.n_filter_params + self._n_layer_params + self.n_tail_params
 
     def views(self, params):
         """Split the part of the three layers into weights (HWIO) and biases.
@@ -232,7 +238,7 @@ class Network:
         A : array of shape (n_channels_in, n_channels_out)
         B : array of shape (n_channels_out, n_channels_out)
         b : array of shape (n_channels_out,)
-            Views of `params`.  None instead of the three if `combine` is false.
+            Views of `params`. None instead of the three if `combine` is false.
         """
         if not self.combine:
             return None

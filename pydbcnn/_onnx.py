@@ -4,6 +4,7 @@ import numpy as np
 
 from . import __version__
 from ._files import whole_file
+from ._network import unfold
 
 _OPSET = 18
 
@@ -35,17 +36,17 @@ def export_onnx(estimator, path, *, overwrite=False):
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator, "coefs_")
-    content = _model(estimator).SerializeToString()
+    model = _model(estimator._network(), estimator._params())
+    content = model.SerializeToString()
     with whole_file(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)
 
 
-def _model(estimator):
+def _model(network, params):
     onnx = _import_onnx()
     helper = onnx.helper
     float32 = onnx.TensorProto.FLOAT
-    network = estimator._network()
-    nodes, initializers = _nodes(onnx, estimator, network)
+    nodes, initializers = _nodes(onnx, network, params)
     graph = helper.make_graph(
         nodes,
         "pydbcnn",
@@ -72,39 +73,112 @@ def _model(estimator):
     return model
 
 
-def _nodes(onnx, estimator, network):
+def _nodes(onnx, network, params):
     """Pad once, then "valid" correlations, channels first as ONNX wants them."""
-    make_node, tensor = onnx.helper.make_node, onnx.numpy_helper.from_array
+    graph = _Graph(onnx)
     radius = network.radius
-    margins = np.array([0, 0, radius, radius] * 2, np.int64)
-    nodes = [
-        make_node("Transpose", ["blurred"], ["planes"], perm=[0, 3, 1, 2]),
-        make_node("Pad", ["planes", "margins"], ["map0"], mode="reflect"),
-    ]
-    initializers = [tensor(margins, "margins")]
-    last = len(network.layers) - 1
-    for layer, (coef, intercept) in enumerate(
-        zip(estimator.coefs_, estimator.intercepts_, strict=True)
-    ):
-        weights = np.ascontiguousarray(coef.transpose(3, 2, 0, 1), np.float32)
-        initializers += [
-            tensor(weights, f"coefs{layer}"),
-            tensor(np.asarray(intercept, np.float32), f"intercepts{layer}"),
-        ]
-        result = f"map{layer + 1}" if layer == last else f"linear{layer + 1}"
-        nodes.append(
-            make_node(
-                "Conv", [f"map{layer}", f"coefs{layer}", f"intercepts{layer}"], [result]
-            )
+    graph.keep("margins", np.array([0, 0, radius, radius] * 2, np.int64))
+    graph.add("Transpose", ["blurred"], "planes", perm=[0, 3, 1, 2])
+    graph.add("Pad", ["planes", "margins"], "seen", mode="reflect")
+    quadrant = network.filter_view(params)
+    filtered = "seen"
+    if quadrant is not None:
+        graph.convolve_channels(
+            "seen", unfold(quadrant), "filtered", network.n_channels_in
         )
-        if layer < last:
-            nodes.append(make_node("Relu", [result], [f"map{layer + 1}"]))
-    estimate = f"map{last + 1}"
+        filtered = "filtered"
+    estimate = _add_layers(graph, network, params, filtered)
     if network.residual:
-        nodes.append(make_node("Add", [estimate, "planes"], ["sum"]))
+        graph.crop(filtered, network.layers_radius, "filtered_centre")
+        graph.add("Add", [estimate, "filtered_centre"], "sum")
         estimate = "sum"
-    nodes.append(make_node("Transpose", [estimate], ["restored"], perm=[0, 2, 3, 1]))
-    return nodes, initializers
+    estimate = _add_back_projections(graph, network, params, estimate)
+    if network.combine:
+        estimate = _add_combination(graph, network, params, estimate)
+    graph.add("Transpose", [estimate], "restored", perm=[0, 2, 3, 1])
+    return graph.nodes, graph.initializers
+
+
+class _Graph:
+    """Nodes and constants of a model that grows."""
+
+    def __init__(self, onnx):
+        self._onnx = onnx
+        self.nodes, self.initializers = [], []
+
+    def keep(self, name, values):
+        self.initializers.append(self._onnx.numpy_helper.from_array(values, name))
+
+    def add(self, operator, inputs, output, **attributes):
+        node = self._onnx.helper.make_node(operator, inputs, [output], **attributes)
+        self.nodes.append(node)
+
+    def convolve(self, maps, weights, bias, output):
+        """Correlate with HWIO weights."""
+        self.keep(f"{output}_weights", _as_float32(weights.transpose(3, 2, 0, 1)))
+        self.keep(f"{output}_bias", _as_float32(bias))
+        self.add("Conv", [maps, f"{output}_weights", f"{output}_bias"], output)
+
+    def convolve_channels(self, maps, kernel, output, n_channels):
+        """Correlate each channel with the same kernel."""
+        kernels = np.broadcast_to(kernel, (n_channels, 1, *kernel.shape))
+        self.keep(f"{output}_kernel", _as_float32(kernels))
+        self.add("Conv", [maps, f"{output}_kernel"], output, group=n_channels)
+
+    def crop(self, maps, margin, output):
+        """Cut `margin` pixels off every side."""
+        self.keep(f"{output}_starts", np.array([margin, margin], np.int64))
+        # Counted from the end; a margin of zero needs a number beyond it.
+        end = -margin or np.iinfo(np.int64).max
+        self.keep(f"{output}_ends", np.array([end, end], np.int64))
+        self.keep(f"{output}_axes", np.array([2, 3], np.int64))
+        limits = [f"{output}_{name}" for name in ("starts", "ends", "axes")]
+        self.add("Slice", [maps, *limits], output)
+
+
+def _as_float32(values):
+    return np.ascontiguousarray(values, np.float32)
+
+
+def _add_layers(graph, network, params, maps):
+    last = len(network.layers) - 1
+    for layer, (weights, bias) in enumerate(zip(*network.views(params), strict=True)):
+        result = f"map{layer + 1}" if layer == last else f"linear{layer + 1}"
+        graph.convolve(maps, weights, bias, result)
+        maps = f"map{layer + 1}"
+        if layer < last:
+            graph.add("Relu", [result], maps)
+    return maps
+
+
+def _add_back_projections(graph, network, params, estimate):
+    margin = network.filter_size // 2 + network.layers_radius
+    n_channels = network.n_channels_out
+    for index, (blur, projection) in enumerate(network.back_projection_views(params)):
+        names = ("blurred", "seen", "missing", "change", "estimate", "improved")
+        blurred, seen, missing, change, before, improved = (
+            f"{name}{index + 1}" for name in names
+        )
+        margin += len(blur) // 2
+        graph.convolve_channels(estimate, blur, blurred, n_channels)
+        graph.crop("seen", margin, seen)
+        graph.add("Sub", [seen, blurred], missing)
+        graph.convolve_channels(missing, projection, change, n_channels)
+        graph.crop(estimate, len(blur) // 2 + len(projection) // 2, before)
+        graph.add("Add", [before, change], improved)
+        margin += len(projection) // 2
+        estimate = improved
+    return estimate
+
+
+def _add_combination(graph, network, params, estimate):
+    of_input, of_estimate, bias = network.combination_views(params)
+    no_bias = np.zeros_like(bias)
+    one = np.newaxis
+    graph.convolve("planes", of_input[one, one], no_bias, "input_part")
+    graph.convolve(estimate, of_estimate[one, one], bias, "estimate_part")
+    graph.add("Add", ["input_part", "estimate_part"], "combined")
+    return "combined"
 
 
 def _import_onnx():

@@ -35,6 +35,20 @@ NETWORKS = {
     "large kernels": Network(1, 1, (4, 4), (15, 3, 15)),
     "filter": Network(3, 3, (6, 4), (5, 1, 3), filter_size=9),
     "small filter": Network(1, 1, (16, 4), (9, 1, 3), filter_size=3),
+    "back-projections": Network(
+        2, 2, (4, 4), (3, 1, 3), n_back_projections=2, back_projection_sizes=(9, 3)
+    ),
+    "combination": Network(4, 3, (5, 3), (3, 1, 3), residual=False, combine=True),
+    "everything": Network(
+        3,
+        3,
+        (16, 4),
+        (9, 1, 3),
+        filter_size=5,
+        n_back_projections=1,
+        back_projection_sizes=(5, 9),
+        combine=True,
+    ),
 }
 HIGHEST = {"uint8": 255, "uint16": 65535, "float32": 1.0, "float64": 1.0}
 SIZES = [(1, 1), (1, 37), (19, 1), (2, 3), (21, 27)]
@@ -47,6 +61,10 @@ def params_of(network):
     params = network.initial_params(random_state)
     if network.filter_size > 1:
         network.filter_view(params)[...] += 0.1 / network.filter_size**2
+    for _, projection in network.back_projection_views(params):
+        projection[...] = 0.2 / projection.size
+    for part in network.combination_views(params) or ():
+        part += 0.02
     weights, biases = network.views(params)
     for weight, bias in zip(weights, biases, strict=True):
         n_inputs = weight[..., 0].size

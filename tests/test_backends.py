@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from pydbcnn._network import Network
+from pydbcnn import _onnx
+from pydbcnn._network import Network, unfold
 from pydbcnn.backends import DeviceUnavailableError, available_devices, get_backend
 from pydbcnn.backends.cpu import CpuBackend, available_isas
 from pydbcnn.backends.reference import ReferenceBackend, mirror
@@ -41,6 +43,46 @@ SURROUNDED = {
     "filter, colour": Network(3, 3, (16, 8), (9, 1, 5), filter_size=13),
     "largest filter": Network(4, 3, (5, 3), (3, 3, 3), False, filter_size=41),
     "filter, no residual": Network(2, 2, (6, 4), (5, 1, 3), False, filter_size=9),
+    "back-projection": Network(1, 1, (16, 8), (9, 1, 5), n_back_projections=1),
+    "back-projections": Network(
+        3,
+        3,
+        (6, 4),
+        (3, 1, 3),
+        residual=False,
+        n_back_projections=2,
+        back_projection_sizes=(9, 5),
+    ),
+    "small kernels": Network(
+        2,
+        2,
+        (4, 4),
+        (3, 1, 1),
+        n_back_projections=4,
+        back_projection_sizes=(3, 1),
+    ),
+    "large kernels behind": Network(
+        4,
+        4,
+        (5, 3),
+        (1, 1, 3),
+        n_back_projections=1,
+        back_projection_sizes=(25, 25),
+    ),
+    "combination": Network(1, 1, (8, 4), (5, 1, 3), combine=True),
+    "combination, in more than out": Network(
+        4, 3, (5, 3), (3, 1, 3), False, combine=True
+    ),
+    "everything": Network(
+        3,
+        3,
+        (16, 8),
+        (9, 1, 5),
+        filter_size=11,
+        n_back_projections=2,
+        back_projection_sizes=(7, 3),
+        combine=True,
+    ),
 }
 
 
@@ -472,6 +514,12 @@ def test_the_engine_says_where_time_goes(isa, precision):
     )
     assert seconds.shape == (4,)
     assert (seconds > 0).all()
+    network = SURROUNDED["everything"]
+    seconds = backend.layer_seconds(
+        network, random_params(network), images, data_range=1.0
+    )
+    assert seconds.shape == (1 + 3 + 2 + 1 + 1,)
+    assert (seconds > 0).all()
     assert backend.peak_rate(1, n_repeats=1) > 0
 
 
@@ -567,6 +615,100 @@ def test_network_needs_equal_channels_for_the_residual_form():
     with pytest.raises(ValueError, match=r"has 4 .* 3: pass residual=False"):
         Network(4, 3, residual=True)
     assert Network(4, 3, residual=False).layers[-1].n_outputs == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (dict(filter_size=4), r"filter_size=4: expected odd sides from 1 to 41"),
+        (dict(filter_size=43), r"filter_size=43: expected odd sides from 1 to 41"),
+        (dict(n_back_projections=5), r"n_back_projections=5: expected 0 to 4"),
+        (dict(n_back_projections=-1), r"n_back_projections=-1: expected 0 to 4"),
+        (dict(back_projection_sizes=(17, 27)), r"=\(17, 27\): expected odd .* 1 to 25"),
+        (dict(back_projection_sizes=(17,)), r"=\(17,\): expected two sides"),
+    ],
+    ids=str,
+)
+def test_sizes_that_the_network_cannot_have(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Network(3, 3, **wrong)
+
+
+def test_back_projections_need_equal_channels():
+    with pytest.raises(ValueError, match=r"has 4 .* 3: pass n_back_projections=0"):
+        Network(4, 3, residual=False, n_back_projections=1)
+
+
+def test_surroundings_start_by_doing_nothing():
+    plain = Network(3, 3, (4, 2), (3, 1, 3))
+    whole = SURROUNDED["everything"]
+    whole = replace(whole, n_filters=plain.n_filters, kernel_sizes=plain.kernel_sizes)
+    images = np.random.RandomState(1).uniform(size=(1, 20, 24, 3))
+    outputs = [
+        REFERENCE.forward(
+            network,
+            network.initial_params(np.random.RandomState(0), float),
+            images,
+            data_range=1.0,
+        )
+        for network in (plain, whole)
+    ]
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=0, atol=1e-12)
+    params = whole.initial_params(np.random.RandomState(0))
+    for blur, _ in whole.back_projection_views(params):
+        assert blur.sum() == pytest.approx(1)
+        assert blur[3, 0] / blur[3, 3] == pytest.approx(
+            np.exp(-(3**2) / 2 / (7 / 6) ** 2)
+        )
+
+
+@pytest.mark.parametrize("name", SURROUNDED)
+def test_the_order_of_all_parameters(name):
+    network = SURROUNDED[name]
+    params = np.arange(network.n_params, dtype=float)
+    quadrant = network.filter_view(params)
+    combination = network.combination_views(params)
+    parts = [] if quadrant is None else [quadrant]
+    for pair in zip(*network.views(params), strict=True):
+        parts += pair
+    for pair in network.back_projection_views(params):
+        parts += pair
+    parts += combination or ()
+    np.testing.assert_array_equal(np.concatenate([p.ravel() for p in parts]), params)
+    joined = network.flatten(
+        *network.views(params),
+        float,
+        quadrant=quadrant,
+        back_projections=network.back_projection_views(params),
+        combination=combination,
+    )
+    np.testing.assert_array_equal(joined, params)
+    with pytest.raises(ValueError, match=rf"the network has {network.n_params} param"):
+        network.flatten(*network.views(params))
+
+
+def test_a_kernel_unfolds_from_its_quadrant():
+    quadrant = np.arange(9).reshape(3, 3)
+    kernel = unfold(quadrant)
+    assert kernel.shape == (5, 5)
+    for y, x in np.ndindex(5, 5):
+        assert kernel[y, x] == quadrant[abs(y - 2), abs(x - 2)]
+
+
+@pytest.mark.parametrize("name", SURROUNDED)
+def test_onnx_computes_the_same(name):
+    runtime = pytest.importorskip("onnxruntime")
+    network = SURROUNDED[name]
+    params = random_params(network).astype(np.float32)
+    size = (network.radius + 3, network.radius + 8)  # ONNX mirrors only once
+    images = np.random.RandomState(1).uniform(size=(2, *size, network.n_channels_in))
+    session = runtime.InferenceSession(
+        _onnx._model(network, params).SerializeToString(),
+        providers=["CPUExecutionProvider"],
+    )
+    (output,) = session.run(None, {"blurred": images.astype(np.float32)})
+    expected = REFERENCE.forward(network, params, images, data_range=1.0)
+    np.testing.assert_allclose(output, expected, atol=1e-5 * np.ptp(expected))
 
 
 def test_views_and_flatten_are_inverse():

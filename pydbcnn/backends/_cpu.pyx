@@ -38,6 +38,10 @@ cdef extern from "native/engine.h" nogil:
         int residual
         int direct
         int filter
+        int n_back_projections
+        int reblur
+        int projection
+        int combine
         layer_shape layers[8]
     ctypedef struct image_batch:
         const char *input
@@ -158,6 +162,9 @@ cdef network_shape describe(network, direct) except *:
     net.residual = network.residual
     net.direct = direct
     net.filter = network.filter_size
+    net.n_back_projections = network.n_back_projections
+    net.reblur, net.projection = network.back_projection_sizes
+    net.combine = network.combine
     for i, (kernel, inputs, outputs) in enumerate(network.layers):
         net.layers[i].kernel = kernel
         net.layers[i].inputs = inputs
@@ -200,8 +207,8 @@ def forward(Weights weights, cnp.ndarray images, cnp.ndarray output,
             int tile_width, int n_threads, double[::1] seconds=None):
     """Fill rows of `output` from `images`: (n, height, width, channels), any strides.
 
-    `seconds` collects the time of the filter, if there is one, of each layer and, last,
-    of reading and writing pixels; that needs n_threads=1.
+    `seconds` collects the times that `CpuBackend.layer_seconds` returns; that needs
+    n_threads=1.
     """
     cdef const forward_kernels *kernels = weights.kernels
     cdef const network_shape *net = &weights.net

@@ -25,6 +25,8 @@ _TILE_BYTES = 2**20
 # With bfloat16, maps take half the memory, and arithmetic a fraction of the time, so
 # that overheads count for more.
 _BFLOAT16_TILE = 512
+# Back-projections widen the halo of the layers, which larger tiles make up for.
+_BACK_PROJECTION_TILE = 256
 _SQUARE = 4  # tiles are whole squares of the transformed layers
 # Pixels between two calls of `on_pixels`, and between two looks at Ctrl-C: rows of
 # tiles of an image, or whole images of a batch.
@@ -162,12 +164,15 @@ class CpuBackend:
         Returns
         -------
         seconds : array
-            In the order in which they work: the filter if the network has one, the
-            three layers, and last the reading and writing of pixels.
+            In the order in which they work, each if the network has it: the filter,
+            the three layers, each back-projection, the combination; and last the
+            reading and writing of pixels.
         """
         n, height, width, _ = images.shape
         out = np.empty((n, height, width, network.n_channels_out), images.dtype)
-        seconds = np.zeros((network.filter_size > 1) + len(network.layers) + 1)
+        n_parts = len(network.layers) + network.n_back_projections
+        n_parts += (network.filter_size > 1) + network.combine
+        seconds = np.zeros(n_parts + 1)
         tile = _whole_squares(self._tile(network, height, width))
         weights = self._pack(network, params, backward=False)
         _cpu.forward(weights, images, out, data_range, 0, height, *tile, 1, seconds)
@@ -204,18 +209,14 @@ class CpuBackend:
         return max(done / seconds for done, seconds in runs)
 
     def _tile(self, network, height, width):
+        most = _BACK_PROJECTION_TILE if network.n_back_projections else _TILE
         if self.precision == "bfloat16":
             widest = _widest_tile(network, 2, 0, _BFLOAT16_TILE)
         else:
-            widest = _widest_tile(network, 4, 2 * (_SQUARE - 1), _TILE)
-        return _even_part(height, _TILE), _even_part(width, widest)
+            widest = _widest_tile(network, 4, 2 * (_SQUARE - 1), most)
+        return _even_part(height, most), _even_part(width, widest)
 
     def _pack(self, network, params, *, backward):
-        if network.n_back_projections or network.combine:
-            raise ValueError(
-                f"{network} has back-projections or a combination, which the CPU "
-                "engine cannot compute: pass precision='float64'."
-            )
         params = np.ascontiguousarray(params, np.float32)
         return _cpu.Weights(
             self._engine,
@@ -288,6 +289,10 @@ def _widest_tile(network, n_bytes, n_spare_rows, most):
         n_bytes * layer.n_inputs * (layer.kernel_size + n_spare_rows)
         for layer in network.layers[1:]
     )
+    # Of each back-projection two maps: one blurs, and waits while the other projects.
+    bytes_across += network.n_back_projections * (
+        2 * 4 * network.n_channels_out * sum(network.back_projection_sizes)
+    )
     return max(16, min(most, _TILE_BYTES // bytes_across - 2 * network.radius))
 
 
@@ -305,6 +310,8 @@ def _bands(n, height, width, tile_height):
 def _largest_block(network):
     """Side of a block whose maps and deltas take at most `_BLOCK_BYTES`."""
     bytes_a_pixel = sum(2 * 4 * _padded(layer.n_outputs) for layer in network.layers)
+    n_maps = 2 * network.n_back_projections + network.combine
+    bytes_a_pixel += 2 * 4 * n_maps * network.n_channels_out
     return max(8, min(_BLOCK, math.isqrt(_BLOCK_BYTES // bytes_a_pixel)))
 
 
@@ -318,8 +325,10 @@ def _n_groups(network, n, height, width):
     most = _largest_block(network)
     n_blocks = n * -(-height // most) * -(-width // most)
     by_work = n * height * width // _PIXELS_PER_GROUP
-    by_memory = _MAX_GRADIENT_BYTES // sum(
+    gradient_bytes = sum(
         4 * layer.kernel_size**2 * _padded(layer.n_inputs) * _padded(layer.n_outputs)
         for layer in network.layers
     )
+    gradient_bytes += 4 * network.n_tail_params
+    by_memory = _MAX_GRADIENT_BYTES // gradient_bytes
     return max(1, min(_MAX_GROUPS, n_blocks, by_work, by_memory))

@@ -5,11 +5,15 @@
  * weights: the same loop as forward.  Weight gradients are the dual loop: sums over
  * pixels of an input value times a vector of deltas.  For the last layer, whose
  * filters do not fill a vector, the roles change: a delta times a vector of inputs,
- * which gives the gradient of the flipped weights. */
+ * which gives the gradient of the flipped weights.
+ *
+ * What follows the layers comes first, see tail_gradient.h: it leaves the deltas of
+ * their estimate.  The filter in front is fixed. */
 #ifndef PYDBCNN_BACKWARD_H
 #define PYDBCNN_BACKWARD_H
 
 #include "forward.h"
+#include "tail_gradient.h"
 
 /* Rows of deltas that are made, then used, while they are in the first-level cache;
  * more rows spread the cost of adding a block of sums to memory. */
@@ -95,11 +99,12 @@ static void add_bias_gradient(const gradient_task *task, float *gradient)
                                                 (ptrdiff_t)x * task->filters + f));
 }
 
-/* Packed gradients: per layer the weights, [row][column, input][filter], or for the
- * last layer flipped, [row][column, output][input]; then the biases. */
+/* Packed gradients: of what follows the layers, as in `params`; per layer the weights,
+ * [row][column, input][filter], or for the last layer flipped, [row][column, output]
+ * [input]; then the biases. */
 INLINE size_t gradient_place(const network_shape *net, int l)
 {
-    size_t place = 0;
+    size_t place = aligned_floats(tail_count(net));
     for (int before = 0; before < l; before++)
         place += direct_size(net, before) + bias_size(net, before);
     return place;
@@ -131,17 +136,23 @@ INLINE float *delta_row(const block_map *map, int row)
            (ptrdiff_t)map->border * map->channels;
 }
 
+/* Exact sizes of map `l`: those of tiles may be larger. */
+INLINE int block_side(const network_shape *net, int l, int side)
+{
+    return side + 2 * radius_from(net, l);
+}
+
 /* Room for the maps of a block, all their rows, and for the deltas of them; returns
  * the floats that it takes. */
 INLINE size_t lay_out_block(const network_shape *net, int height, int width,
-                            tile_maps *tile, block_map *maps, float *scratch)
+                            tile_maps *tile, block_map *maps, tail_deltas *deltas,
+                            float *scratch)
 {
     float *free_space = scratch + lay_out_tile(net, height, width, 1, tile, scratch);
     for (int l = 1; l <= net->n_layers; l++) {
         block_map *map = &maps[l];
-        const int halo = 2 * radius_from(net, l);
-        map->height = height + halo;
-        map->width = width + halo;
+        map->height = block_side(net, l, height);
+        map->width = block_side(net, l, width);
         map->channels = map_channels(net, l);
         map->values = tile->maps[l].ring;
         map->stride = tile->maps[l].stride;
@@ -152,6 +163,7 @@ INLINE size_t lay_out_block(const network_shape *net, int height, int width,
                           (l == 1 ? DELTA_ROWS : map->height + 2 * map->border) *
                               map->delta_stride);
     }
+    *deltas = lay_out_deltas(net, height, width, &free_space);
     return free_space - scratch;
 }
 
@@ -160,7 +172,8 @@ static size_t block_scratch(const network_shape *net, int block_height,
 {
     tile_maps tile;
     block_map maps[MAX_LAYERS + 1];
-    return lay_out_block(net, block_height, block_width, &tile, maps, NULL) +
+    tail_deltas deltas;
+    return lay_out_block(net, block_height, block_width, &tile, maps, &deltas, NULL) +
            layer_scratch(net);
 }
 
@@ -183,35 +196,25 @@ INLINE void copy_input(const tile_map *map, const float *input, ptrdiff_t stride
 INLINE void forward_block(const network_shape *net, const packed_weights *weights,
                           const tile_maps *tile, float *scratch)
 {
-    const tile_map *maps = tile->maps;
+    const tile_map *maps = tile->maps, *estimate = &maps[net->n_layers];
+    clear_tail(net, &tile->tail);
     make_map0(net, weights, tile);
     for (int l = 0; l < net->n_layers; l++)
         for (int row = 0; row < maps[l + 1].height; row += rows_at_once(net, l))
             make_rows(net, weights, maps, l, row, scratch);
+    add_input(net, maps, 0, estimate->height);
+    make_tail(net, &weights->surroundings, &tile->tail);
 }
 
-/* Deltas of the output, and the sum of squared errors. */
-INLINE double output_deltas(const network_shape *net, const block_map *maps,
-                            const float *target, ptrdiff_t target_stride, float scale)
+/* Deltas of the estimate of the layers, from those of what follows them. */
+INLINE void estimate_deltas(const tail_deltas *deltas, const block_map *estimate)
 {
-    const block_map *out = &maps[net->n_layers];
-    const int radius = radius_from(net, 0);
-    double squares = 0;
-    memset(out->delta, 0,
-           (out->height + 2 * out->border) * out->delta_stride * sizeof(float));
-    for (int y = 0; y < out->height; y++) {
-        const float *input =
-            maps[0].values + (y + radius) * maps[0].stride + radius * maps[0].channels;
-        float *delta = delta_row(out, y);
-        for (int i = 0; i < out->width * out->channels; i++) {
-            const float value =
-                out->values[y * out->stride + i] + (net->residual ? input[i] : 0.0f);
-            const float error = value - target[y * target_stride + i];
-            squares += (double)error * error;
-            delta[i] = error * scale;
-        }
-    }
-    return squares;
+    const int count = estimate->width * estimate->channels;
+    memset(estimate->delta, 0, (estimate->height + 2 * estimate->border) *
+                                   estimate->delta_stride * sizeof(float));
+    for (int y = 0; y < estimate->height; y++)
+        memcpy(delta_row(estimate, y), plane_row(&deltas->maps[0], y),
+               count * sizeof(float));
 }
 
 INLINE void last_layer_gradient(const network_shape *net, const block_map *maps,
@@ -293,8 +296,9 @@ static double block_gradient(const network_shape *net, const float *packed,
 
     tile_maps tile;
     block_map maps[MAX_LAYERS + 1];
+    tail_deltas deltas;
     float *for_layers =
-        scratch + lay_out_block(net, height, width, &tile, maps, scratch);
+        scratch + lay_out_block(net, height, width, &tile, maps, &deltas, scratch);
     maps[0].channels = inputs;
     maps[0].stride = (ptrdiff_t)(batch->width + halo) * inputs;
     maps[0].values = batch->inputs +
@@ -312,8 +316,10 @@ static double block_gradient(const network_shape *net, const float *packed,
                           (ptrdiff_t)left * outputs;
 
     forward_block(net, &weights, &tile, for_layers);
-    const double squares =
-        output_deltas(net, maps, target, target_stride, batch->delta_scale);
+    const double squares = tail_gradient(net, &weights.surroundings, &tile.tail, target,
+                                         target_stride, batch->delta_scale, &deltas,
+                                         gradient);
+    estimate_deltas(&deltas, &maps[last]);
     last_layer_gradient(net, maps, gradient);
     for (int l = last - 1; l > 0; l--)
         hidden_layer_gradient(net, &weights, maps, l, gradient);
@@ -350,6 +356,7 @@ static void reduce_gradient(const network_shape *net, float *gradients, size_t s
         unpack_layer(net, l, gradient_of(net, l, total), result);
         result += weight_count(net, l) + net->layers[l].outputs;
     }
+    memcpy(result, total, tail_count(net) * sizeof(float));
 }
 
 #endif

@@ -5,7 +5,7 @@
  *   - the image enters as 255 x - 128: integers of 8 bits are then exact, and the
  *     rounded weights meet values around zero;
  *   - sums, biases and the output of the last layer are single precision, and so is the
- *     input that a residual network adds to it.
+ *     input that a residual network adds to it, and all that surrounds the layers.
  *
  * Few channels would fill little of a tile, so rows of the image may be stacked: pixel
  * x of stacked row y holds pixel x of rows y, y + 1, ... as more channels.
@@ -16,7 +16,7 @@
 #ifndef PYDBCNN_BFLOAT16_H
 #define PYDBCNN_BFLOAT16_H
 
-#include "filter.h"
+#include "back_projection.h"
 #include "layout.h"
 #include "pixels.h"
 #include "products.h"
@@ -93,7 +93,7 @@ INLINE size_t bf16_layer_size(const bf16_layer *layer)
 static size_t bf16_packed_size(const network_shape *net, int backward)
 {
     (void)backward; /* there is no backward pass in this precision */
-    size_t size = filter_size(net);
+    size_t size = surroundings_size(net);
     for (int l = 0; l < net->n_layers; l++) {
         const bf16_layer layer = describe_bf16(net, l);
         size += bf16_layer_size(&layer);
@@ -148,10 +148,10 @@ static void bf16_pack(const network_shape *net, const float *params, int backwar
                       float *packed)
 {
     memset(packed, 0, bf16_packed_size(net, backward) * sizeof(float));
-    if (net->filter > 1)
-        pack_filter(net, params, packed);
+    const float *all = params;
+    float *surroundings = packed;
     params += quadrant_count(net);
-    packed += filter_size(net);
+    packed += surroundings_size(net);
     for (int l = 0; l < net->n_layers; l++) {
         const bf16_layer layer = describe_bf16(net, l);
         pack_bf16_layer(net, l, params, (uint16_t *)packed,
@@ -159,6 +159,7 @@ static void bf16_pack(const network_shape *net, const float *params, int backwar
         params += weight_count(net, l) + net->layers[l].outputs;
         packed += bf16_layer_size(&layer);
     }
+    pack_surroundings(net, all, params, surroundings);
 }
 
 /* Map `l` of a tile, and a ring of its rows. */
@@ -172,17 +173,13 @@ typedef struct {
 typedef struct {
     bf16_layer layers[MAX_LAYERS];
     bf16_map maps[MAX_LAYERS]; /* map 0 is the stacked image */
-    float *input;              /* ring of image rows that the filter reads */
-    int input_rows;            /* that are kept */
-    ptrdiff_t input_stride;
-    float *pixels;             /* ring of filtered rows in single precision */
-    int rows, columns;         /* of the image that the tile needs */
-    int pixel_rows;            /* that are kept */
-    ptrdiff_t pixel_stride;
+    tile_map input;            /* the image, in single precision as what follows */
+    tile_map pixels;           /* filtered; the same rows if there is no filter */
+    tile_tail tail;
+    int rows, columns; /* that the layers need */
     uint16_t *rounded; /* ring of the rows that are to be stacked */
     ptrdiff_t rounded_stride;
-    float *products;  /* a row of the last layer, and its sums */
-    float *output;
+    float *products; /* a row of the last layer */
     float *block; /* sums of BLOCK_PIXELS x 2 tiles */
     ptrdiff_t *places;
 } bf16_tile;
@@ -198,13 +195,35 @@ INLINE ptrdiff_t product_stride(const bf16_layer *layer)
     return layer->tiles * TILE;
 }
 
+/* The image stays if it is used later; else rows stay until they are filtered, or added
+ * to the estimate. */
+INLINE void bf16_lay_out_input(const network_shape *net, bf16_tile *tile,
+                               float **free_space)
+{
+    const int filtered = net->filter > 1, later = is_used_later(net);
+    const int channels = bf16_channels(net, 0), margin = net->filter - 1;
+    int kept = tile->rows - tile->tail.maps[0].height - radius_of_layers(net, 0) +
+               (filtered ? FILTER_ROWS : 1);
+    if (later && !filtered)
+        kept = tile->rows;
+    tile->pixels = take_map(tile->rows, tile->columns, channels, kept, free_space);
+    tile->input = tile->pixels;
+    if (filtered) {
+        const int height = round_up(tile->rows, FILTER_ROWS) + margin;
+        tile->input = take_map(height, tile->columns + margin, channels,
+                               later ? height : FILTER_ROWS + margin, free_space);
+    }
+    tile->tail.input = &tile->input;
+}
+
 static size_t bf16_lay_out(const network_shape *net, int height, int width,
                            bf16_tile *tile, float *scratch)
 {
     const int last = net->n_layers - 1;
     float *free_space = scratch;
-    tile->rows = height;
-    tile->columns = width;
+    tile->tail = lay_out_tail(net, height, width, 0, 1, &free_space);
+    tile->rows = tile->tail.maps[0].height;
+    tile->columns = tile->tail.maps[0].width;
     for (int l = last; l >= 0; l--) {
         bf16_layer *layer = &tile->layers[l];
         bf16_map *map = &tile->maps[l];
@@ -221,24 +240,15 @@ static size_t bf16_lay_out(const network_shape *net, int height, int width,
                                    layer->chunks * CHUNK, CHUNK);
         map->ring = (uint16_t *)take(&free_space, map->kept * map->stride / 2);
     }
-    const int channels = bf16_channels(net, 0), outputs = bf16_channels(net, last + 1);
-    const int arriving = net->filter > 1 ? FILTER_ROWS : 1;
-    tile->pixel_rows = tile->rows - height - radius_from(net, 0) + arriving;
-    tile->pixel_stride = round_up(tile->columns * channels, LANES) + FILTER_FLOATS;
-    tile->pixels = take(&free_space, tile->pixel_rows * tile->pixel_stride);
-    const int input_columns = tile->columns + net->filter - 1;
-    tile->input_rows = net->filter > 1 ? net->filter - 1 + arriving : 0;
-    tile->input_stride = round_up(input_columns * channels, LANES) + FILTER_FLOATS;
-    tile->input = take(&free_space, tile->input_rows * tile->input_stride);
-    tile->rounded_stride = round_up(tile->columns * channels, CHUNK);
+    bf16_lay_out_input(net, tile, &free_space);
+    tile->rounded_stride = round_up(tile->columns * tile->input.channels, CHUNK);
     tile->rounded = (uint16_t *)take(
         &free_space, tile->layers[0].stack * tile->rounded_stride / 2);
     tile->products = take(&free_space, (round_up(tile->maps[last].width, TILE)) *
                                            product_stride(&tile->layers[last]) + LANES);
-    tile->output = take(&free_space, (ptrdiff_t)width * outputs + LANES);
     tile->block = take(&free_space, BLOCK_PIXELS * 2 * TILE);
     tile->places = (ptrdiff_t *)take(
-        &free_space, input_columns * sizeof(ptrdiff_t) / sizeof(float));
+        &free_space, tile->input.width * sizeof(ptrdiff_t) / sizeof(float));
     return free_space - scratch;
 }
 
@@ -269,27 +279,17 @@ INLINE void round_row(const float *from, int count, uint16_t *to)
         round_vector(rest, to + i);
 }
 
-INLINE float *pixel_row(const bf16_tile *tile, int row)
-{
-    return tile->pixels + row % tile->pixel_rows * tile->pixel_stride;
-}
-
-INLINE float *input_row(const bf16_tile *tile, int row)
-{
-    return tile->input + row % tile->input_rows * tile->input_stride;
-}
-
 /* FILTER_ROWS rows from `row` on, of the rows of the image that surround them. */
 INLINE void bf16_filter(const network_shape *net, const bf16_tile *tile, int row,
                         const float *weights)
 {
     const float *rows[MAX_FILTER_ROWS];
     float *outputs[FILTER_ROWS];
-    const int channels = bf16_channels(net, 0);
+    const int channels = tile->input.channels;
     for (int k = 0; k < net->filter + FILTER_ROWS - 1; k++)
-        rows[k] = input_row(tile, row + k);
+        rows[k] = ring_row(&tile->input, row + k);
     for (int k = 0; k < FILTER_ROWS; k++)
-        outputs[k] = pixel_row(tile, row + k);
+        outputs[k] = ring_row(&tile->pixels, row + k);
     const filter_task task = {
         .rows = rows, .kernel = net->filter, .step = channels, .weights = weights,
         .outputs = outputs, .count = tile->columns * channels,
@@ -302,7 +302,7 @@ INLINE void stack_rows(const bf16_tile *tile, int row, int channels)
 {
     const int stack = tile->layers[0].stack, step = tile->layers[0].step;
     const int count = tile->columns * channels;
-    const float *arrived = pixel_row(tile, row);
+    const float *arrived = ring_row(&tile->pixels, row);
     if (stack == 1) {
         round_row(arrived, count, bf16_row(&tile->maps[0], row));
         return;
@@ -383,7 +383,7 @@ INLINE void add_columns(const float *products, ptrdiff_t stride, int kernel,
 
 /* A row of the output: products of all columns of the kernel, then their sums. */
 INLINE void bf16_last(const network_shape *net, const bf16_tile *tile, int row,
-                      const float *packed, int width)
+                      const float *packed, float *to)
 {
     const int l = net->n_layers - 1;
     const bf16_layer *layer = &tile->layers[l];
@@ -397,78 +397,94 @@ INLINE void bf16_last(const network_shape *net, const bf16_tile *tile, int row,
     for (int t = 0; t < layer->tiles; t += 2) {
         for (int x = 0; x < made; x += BLOCK_PIXELS) {
             const int pixels = smaller(BLOCK_PIXELS, made - x);
-            float *to = tile->products + x * stride + t * TILE;
+            float *products = tile->products + x * stride + t * TILE;
             if (layer->tiles - t > 1)
-                multiply_pixels(1, &task, x, pixels, weights, bias + t * TILE, to);
+                multiply_pixels(1, &task, x, pixels, weights, bias + t * TILE, products);
             else
-                multiply_pixels(0, &task, x, pixels, weights, bias + t * TILE, to);
+                multiply_pixels(0, &task, x, pixels, weights, bias + t * TILE, products);
         }
         weights += (size_t)layer->n_rows * layer->chunks * 2 * TILE * CHUNK;
     }
-    add_columns(tile->products, stride, kernel, outputs, width, tile->output);
+    add_columns(tile->products, stride, kernel, outputs, tile->tail.maps[0].width, to);
 }
 
 /* Rows of the image up to `end` are read, of which `read` are there already. */
-INLINE int read_rows(const image_batch *batch, const tile_place *place,
-                     const network_shape *net, const bf16_tile *tile, int read, int end)
+INLINE int read_rows(const network_shape *net, const image_batch *batch,
+                     const tile_place *place, const bf16_tile *tile, int read, int end)
 {
-    const int radius = whole_radius(net), filtered = net->filter > 1;
+    const tile_map *input = &tile->input;
     for (; read < end; read++)
-        read_pixels(batch, place->image, place->top - radius + read, 1, tile->places,
-                    tile->columns + net->filter - 1, bf16_channels(net, 0), 0,
-                    filtered ? input_row(tile, read) : pixel_row(tile, read));
+        read_pixels(batch, place->image, place->top - whole_radius(net) + read, 1,
+                    tile->places, input->width, input->channels, 0,
+                    ring_row(input, read));
     return read;
+}
+
+/* Row `row` of map 0 in single precision: read, and filtered FILTER_ROWS rows at once. */
+INLINE int bf16_make_pixels(const network_shape *net, const surrounding_weights *weights,
+                            const image_batch *batch, const tile_place *place,
+                            stopwatch *watch, const bf16_tile *tile, int read, int row)
+{
+    if (net->filter == 1)
+        return read_rows(net, batch, place, tile, read, row + 1);
+    if (row % FILTER_ROWS > 0)
+        return read;
+    read = read_rows(net, batch, place, tile, read, row + FILTER_ROWS + net->filter - 1);
+    add_time(watch, time_of_pixels(net));
+    bf16_filter(net, tile, row, weights->filter);
+    add_time(watch, 0);
+    return read;
+}
+
+/* Map row `arrived` has come: each layer that can make a row makes one.  Returns whether
+ * that gave a row of the estimate. */
+INLINE int bf16_make_rows(const network_shape *net, const float *weights,
+                          stopwatch *watch, const bf16_tile *tile, int arrived)
+{
+    const int last = net->n_layers - 1, radius = radius_of_layers(net, 0);
+    const tile_map *estimate = &tile->tail.maps[0];
+    int row = arrived;
+    for (int l = 0; l <= last; l++) {
+        const bf16_layer *layer = &tile->layers[l];
+        row -= layer->overlap;
+        if (row < 0)
+            return 0;
+        if (l < last)
+            bf16_hidden(tile, l, row, weights);
+        else
+            bf16_last(net, tile, row, weights, ring_row(estimate, row));
+        add_time(watch, time_of_layer(net, l));
+        weights += bf16_layer_size(layer);
+    }
+    if (net->residual)
+        add_to(ring_row(&tile->pixels, row + radius) + radius * tile->pixels.channels,
+               estimate->width * estimate->channels, ring_row(estimate, row));
+    return 1;
 }
 
 static void bf16_forward_tile(const network_shape *net, const float *packed,
                               const image_batch *batch, ptrdiff_t number, float *scratch)
 {
-    const int last = net->n_layers - 1, radius = radius_from(net, 0);
-    const int pixels = stage_of_layer(net, last + 1);
-    const int channels = bf16_channels(net, 0), outputs = net->layers[last].outputs;
     const tile_place place = place_tile(batch, number);
+    const surrounding_weights weights = find_surroundings(net, packed);
     stopwatch watch = start_stopwatch(batch->seconds);
     bf16_tile tile;
     bf16_lay_out(net, place.height, place.width, &tile, scratch);
-    for (int l = 0; l <= last; l++)
+    for (int l = 0; l < net->n_layers; l++)
         memset(tile.maps[l].ring, 0,
                tile.maps[l].kept * tile.maps[l].stride * sizeof(uint16_t));
-    for (int x = 0; x < tile.columns + net->filter - 1; x++)
+    for (int x = 0; x < tile.input.width; x++)
         tile.places[x] = mirror(place.left - whole_radius(net) + x, batch->width) *
                          batch->input_strides[2];
 
     begin_products();
     for (int arrived = 0, read = 0; arrived < tile.rows; arrived++) {
-        if (net->filter == 1) {
-            read = read_rows(batch, &place, net, &tile, read, arrived + 1);
-        } else if (arrived % FILTER_ROWS == 0) {
-            read = read_rows(batch, &place, net, &tile, read,
-                             arrived + FILTER_ROWS + net->filter - 1);
-            add_time(&watch, pixels);
-            bf16_filter(net, &tile, arrived, packed);
-            add_time(&watch, 0);
-        }
-        stack_rows(&tile, arrived, channels);
-        add_time(&watch, pixels);
-        const float *weights = packed + filter_size(net);
-        int row = arrived, l = 0;
-        for (; l <= last && row >= tile.layers[l].overlap; l++) {
-            row -= tile.layers[l].overlap;
-            if (l < last)
-                bf16_hidden(&tile, l, row, weights);
-            else
-                bf16_last(net, &tile, row, weights, place.width);
-            add_time(&watch, stage_of_layer(net, l));
-            weights += bf16_layer_size(&tile.layers[l]);
-        }
-        if (l <= last)
-            continue;
-        const float *input = pixel_row(&tile, row + radius) + radius * channels;
-        for (int i = 0; net->residual && i < place.width * outputs; i++)
-            tile.output[i] += input[i];
-        write_row(batch, place.image, place.top + row, place.left, place.width, outputs,
-                  tile.output);
-        add_time(&watch, pixels);
+        read = bf16_make_pixels(net, &weights, batch, &place, &watch, &tile, read,
+                                arrived);
+        stack_rows(&tile, arrived, tile.input.channels);
+        add_time(&watch, time_of_pixels(net));
+        if (bf16_make_rows(net, packed + surroundings_size(net), &watch, &tile, arrived))
+            advance_tail(net, &weights, batch, &place, &watch, 1, &tile.tail);
     }
     end_products();
 }

@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-enum { MAX_LAYERS = 8, MAX_KERNEL = 15, MAX_FILTER = 41 };
+enum { MAX_LAYERS = 8, MAX_KERNEL = 15, MAX_CHANNELS = 16 };
+enum { MAX_FILTER = 41, MAX_BACK_PROJECTIONS = 4 };
 
 /* Element types of the images that a tile reads and writes. */
 typedef enum { PIXEL_UINT8, PIXEL_UINT16, PIXEL_FLOAT32, PIXEL_FLOAT64 } pixel_type;
@@ -22,6 +23,9 @@ typedef struct {
     int residual; /* add the input to the output of the last layer */
     int direct;   /* no layer is transformed: the reference of those that are */
     int filter;   /* side of the filter in front, odd; 1: none */
+    int n_back_projections;
+    int reblur, projection; /* sides of their kernels, odd */
+    int combine;            /* a last layer combines input and estimate */
     layer_shape layers[MAX_LAYERS];
 } network_shape;
 
@@ -39,7 +43,7 @@ typedef struct {
     /* Multiples of 4, as is first_row: then results do not depend on them. */
     int tile_height, tile_width;
     int tiles_down, tiles_across; /* tiles of one image */
-    double *seconds; /* of the stages, see stage_of_layer; NULL: not measured */
+    double *seconds; /* see time_of_layer; NULL: not measured */
 } image_batch;
 
 /* Patches with their context: each input is larger than its target by the radius

@@ -1,4 +1,5 @@
-/* Correlation of every channel with one and the same kernel: the filter in front.
+/* Correlation of every channel with one and the same kernel: the filter in front, and
+ * the kernels of back-projections.
  *
  * With channels last, a column of the kernel is an offset of so many channels in the
  * row, whatever the channel: so vectors run along the row, through pixels and channels.
@@ -100,8 +101,7 @@ INLINE void filter_blocks(const int folded, const int n, const filter_task *task
         filter_block(folded, n, 1, task, rows, outputs, x);
 }
 
-/* FILTER_ROWS rows. */
-INLINE void filter_rows(const int folded, const filter_task *task)
+INLINE void filter_any_rows(const int folded, const filter_task *task)
 {
     if (task->kernel >= FILTER_ROWS)
         filter_blocks(folded, FILTER_ROWS, task, task->rows, task->outputs);
@@ -110,9 +110,16 @@ INLINE void filter_rows(const int folded, const filter_task *task)
             filter_blocks(folded, 1, task, task->rows + y, task->outputs + y);
 }
 
+/* FILTER_ROWS rows. */
+static void filter_rows(const filter_task *task)
+{
+    filter_any_rows(0, task);
+}
+
+/* The same with a kernel that is symmetric from left to right. */
 static void filter_rows_folded(const filter_task *task)
 {
-    filter_rows(1, task);
+    filter_any_rows(1, task);
 }
 
 #endif

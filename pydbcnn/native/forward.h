@@ -7,8 +7,8 @@
 #ifndef PYDBCNN_FORWARD_H
 #define PYDBCNN_FORWARD_H
 
+#include "back_projection.h"
 #include "convolution.h"
-#include "filter.h"
 #include "layout.h"
 #include "pixels.h"
 #include "stopwatch.h"
@@ -16,42 +16,15 @@
 
 enum { MAX_ROWS = 4 }; /* made at once: SQUARE or DOT_ROWS */
 
-/* Map `l` of a tile: the pixels that are needed of it, and a ring of the rows that
- * layer `l` reads. */
-typedef struct {
-    float *ring;
-    int height, width;
-    int kept;
-    int channels;
-    ptrdiff_t stride; /* floats of a row */
-    int phase_bits;   /* 2: a row holds pixels 0, 4, 8, ..., then 1, 5, 9, ... */
-} tile_map;
-
-INLINE float *ring_row(const tile_map *map, int row)
-{
-    return map->ring + row % map->kept * map->stride;
-}
-
-/* The maps of a tile.  The blurred input is map 0, unless a filter makes map 0 of it: a
- * few rows at a time, in the order of their pixels, which map 0 may change. */
+/* The maps of a tile.  The blurred input is map 0, unless it is filtered or used later:
+ * then map 0 is made of it, a few rows at a time, in the order of their pixels, which
+ * map 0 may change.  The last map of the layers is the first of the tail. */
 typedef struct {
     tile_map input;
     tile_map filtered;
     tile_map maps[MAX_LAYERS + 1];
+    tile_tail tail;
 } tile_maps;
-
-INLINE int has_own_input(const network_shape *net)
-{
-    return net->filter > 1;
-}
-
-/* Where pixel `x` lies in a row. */
-INLINE ptrdiff_t pixel_place(const tile_map *map, int x)
-{
-    const int phase = x & ((1 << map->phase_bits) - 1);
-    return (ptrdiff_t)(phase * (map->width >> map->phase_bits) +
-                       (x >> map->phase_bits)) * map->channels;
-}
 
 /* A layer as the tile sees it: rows that it makes at once, and rows (and columns) of
  * input beyond those that it makes. */
@@ -71,16 +44,6 @@ INLINE int overlap(const network_shape *net, int l)
     return is_transformed(net, l) ? 3 * blocks_across(kernel) - 1 : kernel - 1;
 }
 
-/* A map with all its rows, and room for the filter to read and write whole vectors. */
-INLINE tile_map whole_map(int height, int width, int channels, float **free_space)
-{
-    tile_map map = {.height = height, .width = width, .kept = height,
-                    .channels = channels,
-                    .stride = round_up(width * channels, LANES) + FILTER_FLOATS};
-    map.ring = take(free_space, map.kept * map.stride);
-    return map;
-}
-
 INLINE void lay_out_input(const network_shape *net, int keep, tile_maps *tile,
                           float **free_space)
 {
@@ -89,10 +52,13 @@ INLINE void lay_out_input(const network_shape *net, int keep, tile_maps *tile,
     if (!has_own_input(net))
         return;
     const int height = round_up(first->height, FILTER_ROWS), margin = net->filter - 1;
-    tile->input = whole_map(height + margin, first->width + margin, first->channels,
-                            free_space);
-    tile->filtered = whole_map(keep ? height : FILTER_ROWS, first->width,
-                               first->channels, free_space);
+    tile->input = take_map(height + margin, first->width + margin, first->channels,
+                           height + margin, free_space);
+    tile->filtered = tile->input;
+    if (net->filter > 1)
+        tile->filtered = take_map(height, first->width, first->channels,
+                                  keep ? height : FILTER_ROWS, free_space);
+    tile->tail.input = &tile->input;
 }
 
 /* Sizes from the last map to the first: a transformed layer makes whole squares, which
@@ -102,22 +68,19 @@ INLINE size_t lay_out_tile(const network_shape *net, int height, int width, int 
 {
     float *free_space = scratch;
     tile_map *maps = tile->maps;
-    for (int l = net->n_layers; l >= 0; l--) {
+    tile->tail = lay_out_tail(net, height, width, keep, DOT_ROWS, &free_space);
+    maps[net->n_layers] = tile->tail.maps[0];
+    for (int l = net->n_layers - 1; l >= 0; l--) {
         tile_map *map = &maps[l];
-        map->height = height;
-        map->width = width;
         const int arriving = l > 0 ? rows_at_once(net, l - 1)
                                    : has_own_input(net) ? FILTER_ROWS : 1;
-        map->kept = arriving;
+        const int step = rows_at_once(net, l);
+        map->height = round_up(maps[l + 1].height, step) + overlap(net, l);
+        map->width = round_up(maps[l + 1].width, columns_at_once(net, l)) +
+                     overlap(net, l);
+        map->kept = step + overlap(net, l) + arriving - 1;
         map->phase_bits = 0;
         map->channels = map_channels(net, l);
-        if (l < net->n_layers) {
-            const int step = rows_at_once(net, l);
-            map->height = round_up(maps[l + 1].height, step) + overlap(net, l);
-            map->width = round_up(maps[l + 1].width, columns_at_once(net, l)) +
-                         overlap(net, l);
-            map->kept = step + overlap(net, l) + arriving - 1;
-        }
         if (l == 0 || keep)
             map->kept = round_up(map->height, arriving);
         if (l == 0 && is_transformed(net, 0)) {
@@ -227,10 +190,11 @@ INLINE void make_filtered(const network_shape *net, const packed_weights *weight
         outputs[k] = ring_row(&tile->filtered, row + k);
     const filter_task task = {
         .rows = rows, .kernel = net->filter, .step = map->channels,
-        .weights = weights->filter, .outputs = outputs,
+        .weights = weights->surroundings.filter, .outputs = outputs,
         .count = map->width * map->channels,
     };
-    filter_rows_folded(&task);
+    if (net->filter > 1)
+        filter_rows_folded(&task);
     for (int k = 0; k < FILTER_ROWS; k++) {
         float *to = ring_row(map, row + k);
         for (int x = 0; x < map->width; x++)
@@ -256,26 +220,24 @@ INLINE void find_columns(const image_batch *batch, const tile_map *map, int left
             mirror(left + x, batch->width) * batch->input_strides[2];
 }
 
-/* A finished row: the input is added if the network is residual. */
-INLINE void finish_row(const network_shape *net, const tile_map *maps,
-                       const image_batch *batch, const tile_place *place, int row)
+/* Rows of the estimate of the layers, to which a residual network adds their input. */
+INLINE void add_input(const network_shape *net, const tile_map *maps, int row, int count)
 {
-    const int radius = radius_from(net, 0), channels = maps[net->n_layers].channels;
-    const float *input = ring_row(&maps[0], row + radius);
-    float *output = ring_row(&maps[net->n_layers], row);
-    if (net->residual)
-        for (int x = 0; x < place->width; x++)
-            for (int c = 0; c < channels; c++)
-                output[x * channels + c] += input[pixel_place(&maps[0], x + radius) + c];
-    write_row(batch, place->image, place->top + row, place->left, place->width,
-              channels, output);
+    const int radius = radius_of_layers(net, 0);
+    const tile_map *first = &maps[0], *estimate = &maps[net->n_layers];
+    for (; net->residual && count > 0; row++, count--) {
+        const float *input = ring_row(first, row + radius);
+        float *output = ring_row(estimate, row);
+        for (int x = 0; x < estimate->width; x++)
+            for (int c = 0; c < estimate->channels; c++)
+                *output++ += input[pixel_place(first, x + radius) + c];
+    }
 }
 
 static void forward_tile(const network_shape *net, const float *packed,
                          const image_batch *batch, ptrdiff_t number, float *scratch)
 {
     const int last = net->n_layers, radius = whole_radius(net);
-    const int pixels = stage_of_layer(net, last);
     const tile_place place = place_tile(batch, number);
     const packed_weights weights = find_weights(net, packed);
     stopwatch watch = start_stopwatch(batch->seconds);
@@ -288,22 +250,23 @@ static void forward_tile(const network_shape *net, const float *packed,
     find_columns(batch, input, place.left - radius, columns);
     read_pixels(batch, place.image, place.top - radius, input->height, columns,
                 input->width, input->channels, input->stride, input->ring);
-    add_time(&watch, pixels);
+    add_time(&watch, time_of_pixels(net));
     make_map0(net, &weights, &tile);
     add_time(&watch, 0);
 
     int made[MAX_LAYERS + 1] = {maps[0].height};
-    while (made[last] < place.height) {
+    while (tile.tail.finished < place.height) {
         int l = last - 1; /* the last layer that has its input: rings stay short */
         while (made[l] < made[l + 1] + rows_at_once(net, l) + overlap(net, l))
             l--;
         make_rows(net, &weights, maps, l, made[l + 1], for_layers);
-        add_time(&watch, stage_of_layer(net, l));
-        int row = made[l + 1];
+        if (l == last - 1)
+            add_input(net, maps, made[last], DOT_ROWS);
         made[l + 1] += rows_at_once(net, l);
-        for (; l == last - 1 && row < smaller(made[last], place.height); row++)
-            finish_row(net, maps, batch, &place, row);
-        add_time(&watch, pixels);
+        add_time(&watch, time_of_layer(net, l));
+        if (l == last - 1)
+            advance_tail(net, &weights.surroundings, batch, &place, &watch, DOT_ROWS,
+                         &tile.tail);
     }
 }
 

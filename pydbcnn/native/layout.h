@@ -1,8 +1,8 @@
 /* Where weights lie.
  *
- * `params` is the network's flat vector: the quadrant of the filter, from its centre on;
- * per layer the HWIO weights (kernel row, kernel column, input, output), then the
- * biases.
+ * `params` is the network's flat vector: per layer the HWIO weights (kernel row,
+ * kernel column, input, output), then the biases.  What surrounds the layers comes
+ * before and behind, see surroundings.h; packed, it comes first.
  *
  * Packed, channels of hidden layers are padded to whole vectors with zeros, and
  * these layouts serve the loops:
@@ -11,13 +11,13 @@
  *             or transformed, see winograd.h: [block][point][3x3 block][input][filter];
  *   dots      the last layer, forward: [output][row][column, input];
  *   flipped   all layers but the first, backward: [block][row][column, output]
- *             [input], rows and columns reversed: the same loop as `filters`;
- *   filter    in front: [column from the middle on][row], see filter.h.
+ *             [input], rows and columns reversed: the same loop as `filters`.
  */
 #ifndef PYDBCNN_LAYOUT_H
 #define PYDBCNN_LAYOUT_H
 
 #include "engine.h"
+#include "surroundings.h"
 #include "vector.h"
 
 #include <string.h>
@@ -30,33 +30,6 @@ INLINE int map_channels(const network_shape *net, int l)
     if (l == net->n_layers)
         return net->layers[l - 1].outputs;
     return round_up(net->layers[l - 1].outputs, LANES);
-}
-
-INLINE int radius_from(const network_shape *net, int first)
-{
-    int radius = 0;
-    for (int l = first; l < net->n_layers; l++)
-        radius += net->layers[l].kernel / 2;
-    return radius;
-}
-
-/* Of all layers and of the filter: the context of a tile. */
-INLINE int whole_radius(const network_shape *net)
-{
-    return net->filter / 2 + radius_from(net, 0);
-}
-
-INLINE size_t quadrant_count(const network_shape *net)
-{
-    const size_t side = net->filter / 2 + 1;
-    return net->filter > 1 ? side * side : 0;
-}
-
-/* Where the time of a layer is noted: the filter, if there is one, comes before the
- * first, and the pixels behind the last. */
-INLINE int stage_of_layer(const network_shape *net, int l)
-{
-    return (net->filter > 1) + l;
 }
 
 INLINE size_t weight_count(const network_shape *net, int l)
@@ -145,15 +118,9 @@ INLINE size_t flipped_size(const network_shape *net, int l)
     return l == 0 ? 0 : direct_size(net, l);
 }
 
-INLINE size_t filter_size(const network_shape *net)
-{
-    return net->filter > 1
-               ? aligned_floats((size_t)net->filter * (net->filter / 2 + 1)) : 0;
-}
-
 /* Pointers into a packed vector. */
 typedef struct {
-    const float *filter;
+    surrounding_weights surroundings;
     const float *forward[MAX_LAYERS];
     const float *bias[MAX_LAYERS];
     const float *flipped[MAX_LAYERS];
@@ -161,8 +128,8 @@ typedef struct {
 
 INLINE packed_weights find_weights(const network_shape *net, const float *packed)
 {
-    packed_weights found = {.filter = packed};
-    packed += filter_size(net);
+    packed_weights found = {.surroundings = find_surroundings(net, packed)};
+    packed += surroundings_size(net);
     for (int l = 0; l < net->n_layers; l++) {
         found.forward[l] = packed;
         packed += forward_size(net, l);
@@ -188,7 +155,7 @@ INLINE size_t filter_place(int taps, int tap, int filters, int filter)
 
 static size_t packed_size(const network_shape *net, int backward)
 {
-    size_t size = filter_size(net);
+    size_t size = surroundings_size(net);
     for (int l = 0; l < net->n_layers; l++)
         size += forward_size(net, l) + bias_size(net, l) +
                 (backward ? flipped_size(net, l) : 0);
@@ -266,21 +233,12 @@ static void pack_transformed(const network_shape *net, int l, const float *weigh
             }
 }
 
-INLINE void pack_filter(const network_shape *net, const float *quadrant, float *packed)
-{
-    const int radius = net->filter / 2;
-    for (int x = 0; x <= radius; x++)
-        for (int y = -radius; y <= radius; y++)
-            *packed++ = quadrant[(y < 0 ? -y : y) * (radius + 1) + x];
-}
-
 static void pack(const network_shape *net, const float *params, int backward,
                  float *packed)
 {
     memset(packed, 0, packed_size(net, backward) * sizeof(float));
     const packed_weights place = find_weights(net, packed);
-    if (net->filter > 1)
-        pack_filter(net, params, (float *)place.filter);
+    const float *all = params;
     params += quadrant_count(net);
     for (int l = 0; l < net->n_layers; l++) {
         float *forward = (float *)place.forward[l];
@@ -293,6 +251,7 @@ static void pack(const network_shape *net, const float *params, int backward,
                net->layers[l].outputs * sizeof(float));
         params += net->layers[l].outputs;
     }
+    pack_surroundings(net, all, params, packed);
 }
 
 #endif
