@@ -1,11 +1,10 @@
 """How photographs are spoiled, and how what became of them is scored."""
 
-import io
-
 import numpy as np
 
+from pydbcnn import JPEGTransformer
 from pydbcnn._gaussian import gaussian_blur
-from pydbcnn._images import luminance
+from pydbcnn._images import as_pixels, luminance
 from pydbcnn.metrics import peak_signal_noise_ratio, structural_similarity
 
 SIGMAS = (0, 0.8, 1.2, 1.6, 2, 2.4, 3)
@@ -49,20 +48,12 @@ def blurred_noisy_jpeg(sharp, sigma, seed):
     """
     blur = gaussian_blur(sharp.astype(np.float32), sigma)
     noise = np.random.default_rng(seed).normal(scale=NOISE, size=sharp.shape)
-    return _through_jpeg(to_8_bits(blur + noise))
-
-
-def _through_jpeg(pixels):
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY)
-    return np.array(Image.open(file))
+    return JPEGTransformer(QUALITY).transform([to_8_bits(blur + noise)])[0]
 
 
 def to_8_bits(values):
     """Values from 0 to 255 as a file would hold them: rounded and clipped."""
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return as_pixels(values, np.uint8)
 
 
 def plane(pixels):
