@@ -5,6 +5,9 @@
 #   make test                  the whole test suite
 #   make sanitize              the engine's tests with every memory access checked
 #   make bench                 speed beside ONNX Runtime, OpenVINO and PyTorch
+#   make evaluate DATA=/path/to/test [SETS=Set5] [SIGMAS="0.8 1.6"] [RESULTS=out]
+#                              quality beside other methods; a part writes no report
+#                              unless RESULTS names a folder
 #   make docs                  the documentation, docs/_build/html
 #   make lint                  ruff and cython-lint
 
@@ -16,7 +19,7 @@ SOURCES := setup.py pyproject.toml $(shell find pydbcnn -type f -not -name '*.py
 	-not -name '*.so' -not -name '_cpu.c')
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-minimum sanitize bench docs lint clean
+.PHONY: demo test test-minimum sanitize bench evaluate docs lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py $(if $(PHOTO),"$(PHOTO)")
@@ -57,6 +60,13 @@ sanitize: .venv-sanitize/.installed
 
 bench: $(VENV)/.bench
 	$(BIN)/pytest benchmarks $(PYTEST_ARGS)
+
+# Each subfolder of DATA with photographs is a set. Over the three sets of the report,
+# and all sigmas, the run replaces what is published.
+evaluate: $(VENV)/.evaluate
+	$(BIN)/python benchmarks/evaluate.py $(if $(DATA),"$(DATA)") \
+		$(if $(SETS),--sets $(SETS)) $(if $(SIGMAS),--sigmas $(SIGMAS)) \
+		$(if $(RESULTS),--results "$(RESULTS)")
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

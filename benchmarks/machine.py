@@ -38,13 +38,15 @@ def core_seconds():
     return sum(ticks) / per_second, used / per_second, sum(os.times()[:4])
 
 
-def describe(start):
+def describe(start, packages=PACKAGES):
     """Rows about the machine and the versions, as a dict of str.
 
     Parameters
     ----------
     start : tuple of float
         What `core_seconds` was at the start.
+    packages : iterable of str
+        Those whose versions are told.
     """
     info = _cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     flags = (info.get("flags") or info.get("Features", "")).split()
@@ -58,7 +60,7 @@ def describe(start):
         "used by other programs": _share_of_others(start),
         "engine of pydbcnn": f"{get_backend().isa}, of {isas}",
         "Python": platform.python_version(),
-        **{name: _version(name) for name in PACKAGES},
+        **{name: _version(name) for name in packages},
     }
 
 

@@ -224,26 +224,26 @@ def markdown(machine, rows, rounds):
     -------
     text : str
     """
-    parts = [f"# {TITLE}", *_how(rounds), _markdown_table(_machine_table(machine))]
+    parts = [f"# {TITLE}", *_how(rounds), markdown_table(_machine_table(machine))]
     for section, found in _tables(rows):
         parts += [f"## {section.title}", section.text]
-        parts += [_markdown_table(found)] if found.rows else []
+        parts += [markdown_table(found)] if found.rows else []
         parts += _list(found.notes)
     return "\n\n".join(parts) + "\n"
 
 
 def restructured_text(machine, rows, rounds):
     """The report as reStructuredText, to be included below a title."""
-    parts = [*_how(rounds), *_heading("Machine"), _csv_table(_machine_table(machine))]
+    parts = [*_how(rounds), *heading("Machine"), csv_table(_machine_table(machine))]
     for section, found in _tables(rows):
         include = [f".. include:: {section.file}"]
-        parts += _heading(section.title)
+        parts += heading(section.title)
         parts += include if section.file else _restructured_section(section, found)
     return "\n\n".join(parts) + "\n"
 
 
 def _restructured_section(section, found):
-    tables = [_csv_table(found)] if found.rows else []
+    tables = [csv_table(found)] if found.rows else []
     return [section.text, *tables, *_list(found.notes)]
 
 
@@ -274,17 +274,20 @@ def _list(notes):
     return ["\n".join(f"- {note}" for note in notes)] if notes else []
 
 
-def _markdown_table(found):
+def markdown_table(found):
+    """A `Table` as Markdown."""
     rule = ["---"] * len(found.columns)
     lines = [found.columns, rule, *found.rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _heading(title):
+def heading(title):
+    """A title in reStructuredText, as the parts of a page."""
     return [f"{title}\n{'-' * len(title)}"]
 
 
-def _csv_table(found):
+def csv_table(found):
+    """A `Table` as reStructuredText."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n   ")
     writer.writerows([found.columns, *found.rows])

@@ -35,7 +35,15 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-SINGLE_PAGES = ["index", "user_guide", "command_line", "engine", "speed", "changelog"]
+SINGLE_PAGES = [
+    "index",
+    "user_guide",
+    "command_line",
+    "engine",
+    "speed",
+    "quality",
+    "changelog",
+]
 html_sidebars = {page: [] for page in SINGLE_PAGES}
 toc_object_entries_show_parents = "hide"
 

@@ -1,0 +1,1 @@
+"""The comparison of quality: what `make evaluate` measures and shows."""

@@ -1,0 +1,44 @@
+"""Processes with a given number of threads."""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+
+from pydbcnn._gaussian import import_cv2
+
+VARIABLE = "OMP_NUM_THREADS"
+
+
+@contextmanager
+def workers(n_workers, n_threads):
+    """Start processes in which libraries use so many threads.
+
+    Parameters
+    ----------
+    n_workers, n_threads : int
+
+    Yields
+    ------
+    concurrent.futures.ProcessPoolExecutor
+    """
+    before = os.environ.get(VARIABLE)
+    # Libraries read it when they are loaded, which in a spawned process is to come.
+    os.environ[VARIABLE] = str(n_threads)
+    try:
+        with ProcessPoolExecutor(
+            n_workers,
+            multiprocessing.get_context("spawn"),
+            _limit_opencv,
+            (n_threads,),
+        ) as pool:
+            yield pool
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
+def _limit_opencv(n_threads):
+    import_cv2().setNumThreads(n_threads)
