@@ -888,9 +888,6 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             self.combination_coefs_,
         )
 
-    def _network(self):
-        return self._weights.network
-
     def _params(self):
         return self._learned_arrays().flatten(self._weights, self._dtype())
 

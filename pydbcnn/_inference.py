@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from ._images import luminance, resolve_data_range
+from ._tiles import check_tile_size
 from .backends import get_backend
 from .backends.reference import write_pixels
 from .persistence import read_model
@@ -71,7 +72,7 @@ class Restorer:
         -------
         restored : array like `pixels`
         """
-        self._check_blur(sigma, tile_size)
+        self.check_blur(sigma, tile_size)
         how = dict(on_pixels=on_pixels, sigma=sigma, tile_size=tile_size)
         n_channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         plain = self.network.weights.network
@@ -99,13 +100,21 @@ class Restorer:
         batch = pixels.reshape(*pixels.shape[:2], -1)
         return self.network.estimate(batch, self._range(batch.dtype), tile_size)
 
-    def _check_blur(self, sigma, tile_size):
+    def check_blur(self, sigma, tile_size):
+        """Raise a ValueError unless the model can make something of these."""
         depends = self.network.weights.needs_sigma
         if (sigma is not None or tile_size is not None) and not depends:
             raise ValueError(
                 f"The model {self.model} is the same for every blur: leave sigma and "
-                "the tiles out, or choose a model that depends on it."
+                "the tile size out, or choose a model that depends on it."
             )
+        if sigma is not None and tile_size is not None:
+            raise ValueError(
+                f"A known blur of {sigma} pixels and tiles of {tile_size} pixels whose "
+                "blur is estimated exclude each other: give one of them."
+            )
+        if tile_size is not None:
+            check_tile_size(tile_size)
         if depends and sigma is None and not self.estimates_blur:
             raise ValueError(
                 f"The model {self.model} does not estimate the blur: pass its sigma."

@@ -4,12 +4,13 @@ import numpy as np
 
 from . import __version__
 from ._files import whole_file
+from ._model import check_sigmas
 from ._network import unfold
 
 _OPSET = 18
 
 
-def export_onnx(estimator, path, *, overwrite=False):
+def export_onnx(estimator, path, *, sigma=None, overwrite=False):
     """Write the network of a fitted estimator as an ONNX model.
 
     The model takes ``blurred`` and gives ``restored``: float32 of shape (n, height,
@@ -23,11 +24,15 @@ def export_onnx(estimator, path, *, overwrite=False):
         Fitted on images.
     path : path-like
         The file appears whole or not at all.
+    sigma : float, default=None
+        The blur, where the model depends on it.
     overwrite : bool, default=False
         Whether a file that is already there may be replaced.
 
     Raises
     ------
+    ValueError
+        When `sigma` is missing, or not wanted.
     ImportError
         When the package onnx is not installed.
     FileExistsError
@@ -36,10 +41,26 @@ def export_onnx(estimator, path, *, overwrite=False):
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator, "coefs_")
-    model = _model(estimator._network(), estimator._params())
-    content = model.SerializeToString()
+    network, params = _plain_network(estimator, sigma)
+    content = _model(network, params).SerializeToString()
     with whole_file(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)
+
+
+def _plain_network(estimator, sigma):
+    weights = estimator._weights
+    if weights.needs_sigma and sigma is None:
+        raise ValueError(
+            "This model depends on the blur, and an ONNX model holds the network for "
+            "one: pass sigma, for instance one that estimate_blur has told."
+        )
+    if sigma is not None and not weights.needs_sigma:
+        raise ValueError(
+            f"sigma={sigma!r}: this model is the same for every blur, leave sigma out."
+        )
+    if sigma is not None:
+        (sigma,) = check_sigmas([sigma], 1)
+    return weights.at(estimator._params(), sigma)
 
 
 def _model(network, params):

@@ -9,7 +9,9 @@ from ._options import (
     add_precision,
     add_quiet,
     complain,
+    non_negative_float,
     percentage,
+    positive_int,
 )
 
 NAME = "deblur"
@@ -17,6 +19,8 @@ SUMMARY = "make blurred photographs sharper"
 EXAMPLES = """\
   pydbcnn deblur holiday.jpg                    writes holiday_deblurred.jpg
   pydbcnn deblur holiday.jpg -o better.png
+  pydbcnn deblur holiday.jpg --sigma 1.5        with a blur that is known
+  pydbcnn deblur holiday.jpg --tile-size 128    with a blur that varies over the photo
   pydbcnn deblur 'scans/*.tif' -o restored      writes into the folder restored
   pydbcnn deblur photos --recursive -o restored --overwrite"""
 
@@ -50,6 +54,19 @@ def add_arguments(parser):
         help="a model that ships with pydbcnn, or a file (default: mild)",
     )
     parser.add_argument(
+        "--sigma",
+        type=non_negative_float,
+        help="of the blur in pixels, where it is known (default: estimated from each "
+        "photo, and photos that look sharp are left as they are)",
+    )
+    parser.add_argument(
+        "--tile-size",
+        type=positive_int,
+        metavar="PIXELS",
+        help="estimate the blur of tiles of this side one by one, for a blur that "
+        "varies over the photo (default: one for the whole photo)",
+    )
+    parser.add_argument(
         "--quality",
         type=percentage,
         default=95,
@@ -70,6 +87,7 @@ def run(options):
     if not jobs:
         return 1
     restorer = Restorer(options.model, options.device, options.precision)
+    restorer.check_blur(options.sigma, options.tile_size)
     n_done = _restore_all(jobs, restorer, options)
     n_failed += len(jobs) - n_done
     if not options.quiet:
@@ -207,7 +225,12 @@ def _restore_one(photo_path, result, restorer, options, advance):
     photo = read_photo(photo_path)
     check_writable_format(result, photo)
     n_pixels = photo.pixels.shape[0] * photo.pixels.shape[1]
-    restored = restorer.restore(photo.pixels, lambda done: advance(done / n_pixels))
+    restored = restorer.restore(
+        photo.pixels,
+        lambda done: advance(done / n_pixels),
+        sigma=options.sigma,
+        tile_size=options.tile_size,
+    )
     result.parent.mkdir(parents=True, exist_ok=True)
     write_photo(
         result,

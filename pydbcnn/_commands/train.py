@@ -18,12 +18,22 @@ from ._options import (
 NAME = "train"
 SUMMARY = "train a model on a dataset of pairs"
 EXAMPLES = """\
-  pydbcnn make-dataset photos pairs --sigma 0.5 3.0
+  pydbcnn make-dataset photos pairs --sigma 0.3 3.0
   pydbcnn train pairs -o mine.safetensors --epochs 40 --plot loss.png
+  pydbcnn train pairs -o mine.safetensors --blur-aware
   pydbcnn deblur holiday.jpg --model mine.safetensors
 
 Interrupted, the same command goes on after the last whole epoch, and ends with the
 same weights as a run that was not."""
+
+
+# What the models that ship were trained with; see benchmarks/train_models.py.
+BLUR_AWARE = dict(
+    n_basis_functions=5,
+    inverse_filter=True,
+    sigma_noise=0.06,
+    loss="log_squared_error",
+)
 
 
 def add_arguments(parser):
@@ -63,6 +73,19 @@ def add_arguments(parser):
         default=(9, 1, 5),
         metavar=("F1", "F2", "F3"),
         help="sides of the three kernels, odd (default: 9 1 5)",
+    )
+    parser.add_argument(
+        "--blur-aware",
+        action="store_true",
+        help="weights that depend on the blur, which is estimated from each photo; the "
+        "dataset needs a range of blurs, sharp photos among them",
+    )
+    parser.add_argument(
+        "--back-projections",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="layers that blur the estimate again and correct it (default: 0)",
     )
     parser.add_argument(
         "--batch-size", type=positive_int, default=16, help="patches (default: 16)"
@@ -180,6 +203,8 @@ def _estimator(options):
     estimator = DBCNNDeblurrer(
         n_filters=tuple(options.filters),
         kernel_sizes=tuple(options.kernels),
+        n_back_projections=options.back_projections,
+        **(BLUR_AWARE if options.blur_aware else {}),
         learning_rate=options.schedule,
         learning_rate_init=options.learning_rate,
         batch_size=options.batch_size,
@@ -230,8 +255,9 @@ def _notes(options, dataset, estimator):
 def _plot(estimator, options):
     from .._pictures import draw_curves, save_png
 
-    curves = {
-        "training loss": (estimator.loss_curve_, "log"),
+    losses = estimator.loss_curve_
+    curves = {  # the logarithm of an error is negative
+        "training loss": (losses, "log" if min(losses) > 0 else "linear"),
         "validation PSNR in dB": (estimator.validation_scores_, "linear"),
     }
     save_png(options.plot, draw_curves(curves, "epoch"), overwrite=options.overwrite)
