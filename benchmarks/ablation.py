@@ -98,21 +98,20 @@ def main():
     photos = sharp_photographs(options.photos)
     held_out = photos[::20]
     learned = [photo for index, photo in enumerate(photos) if index % 20]
-    learned = [photo for photo in copies(learned, 3)]
+    learned = copies(learned, 3)
     X, y = grey(blurred(learned, np.random.RandomState(0))), grey(learned)
     rows = []
     for name in options.models:
         model, seconds = train(MODELS[name], X, y, options.patches)
         n_patches = model.t_
-        rows.append(
-            [name, *(f"{score:.2f}" for score in scores(model, held_out))]
-            + [f"{seconds:.0f}"]
-        )
+        found = [f"{score:.2f}" for score in scores(model, held_out)]
+        rows.append([name, *found, f"{seconds:.0f}"])
         print(*rows[-1], sep="  ", flush=True)
     columns = ["model", *(f"{sigma:g}" for sigma in SIGMAS), "seconds"]
     text = (
-        f"PSNR of luminance in dB on {len(held_out)} photographs that were held out, by "
-        f"the sigma of their blur, which was given; after {n_patches:,} patches.\n\n"
+        f"PSNR of luminance in dB on {len(held_out)} photographs that were held out, "
+        "by the sigma of their blur, which was given; after "
+        f"{n_patches:,} patches.\n\n"
     )
     table = csv_table(Table(columns, rows, []))
     options.output.write_text(f"{text}{table}\n", encoding="utf-8")

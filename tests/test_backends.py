@@ -504,6 +504,21 @@ def test_views_are_read_in_place(view):
     assert output.tobytes() == copied.tobytes()
 
 
+@pytest.mark.parametrize("backend", [REFERENCE, CpuBackend()], ids=["numpy", "cpu"])
+def test_results_are_written_where_they_are_wanted(backend):
+    """Into every other row of a larger array, and nowhere else."""
+    network = Network(1, 1, (5, 3), (3, 1, 3))
+    params = random_params(network)
+    images = np.random.RandomState(0).uniform(size=(2, 9, 11, 1)).astype(np.float32)
+    around = np.full((2, 18, 11, 1), -7, np.float32)
+    out = backend.forward(network, params, images, data_range=1.0, out=around[:, ::2])
+    assert np.shares_memory(out, around)
+    np.testing.assert_array_equal(
+        out, backend.forward(network, params, images, data_range=1.0)
+    )
+    assert (around[:, 1::2] == -7).all()
+
+
 @pytest.mark.parametrize(("isa", "precision"), MODES)
 def test_the_engine_says_where_time_goes(isa, precision):
     network = Network(3, 3)

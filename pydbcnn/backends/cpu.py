@@ -83,7 +83,15 @@ class CpuBackend:
         return self._engine.name
 
     def forward(
-        self, network, params, images, *, data_range, tile=None, on_pixels=None
+        self,
+        network,
+        params,
+        images,
+        *,
+        data_range,
+        tile=None,
+        on_pixels=None,
+        out=None,
     ):
         """Estimate sharp images; see `ReferenceBackend.forward`.
 
@@ -96,6 +104,9 @@ class CpuBackend:
             have no influence on the result.
         on_pixels : callable, optional
             Called now and then with the number of pixels that are done since.
+        out : array of shape (n, height, width, channels out), optional
+            Where to write, of the type of `images` and of any strides; a new array
+            otherwise.
 
         Returns
         -------
@@ -107,7 +118,8 @@ class CpuBackend:
                 f"An image of {height} x {width} pixels has a side above {_MAX_SIDE}: "
                 "cut it into parts."
             )
-        out = np.empty((n, height, width, network.n_channels_out), images.dtype)
+        if out is None:
+            out = np.empty((n, height, width, network.n_channels_out), images.dtype)
         weights = self._pack(network, params, backward=False)
         tile_height, tile_width = _whole_squares(
             tile or self._tile(network, height, width)

@@ -28,7 +28,7 @@ class ReferenceBackend:
     def __init__(self, dtype=np.float64):
         self.dtype = np.dtype(dtype)
 
-    def forward(self, network, params, images, *, data_range, on_pixels=None):
+    def forward(self, network, params, images, *, data_range, on_pixels=None, out=None):
         """Estimate sharp images.
 
         Parameters
@@ -41,6 +41,8 @@ class ReferenceBackend:
             The pixel value that the network sees as 1.
         on_pixels : callable, optional
             Called now and then with the number of pixels that are done since.
+        out : array of shape (n, height, width, channels out), optional
+            Where to write, of the type of `images`; a new array otherwise.
 
         Returns
         -------
@@ -48,7 +50,9 @@ class ReferenceBackend:
             In the type and range of `images`; integers are rounded and clipped.
         """
         n, height, width, _ = images.shape
-        output = np.empty((n, height, width, network.n_channels_out), images.dtype)
+        output = out
+        if out is None:
+            output = np.empty((n, height, width, network.n_channels_out), images.dtype)
         for image, result in zip(images, output, strict=True):
             for top in range(0, height, _TILE):
                 for left in range(0, width, _TILE):
