@@ -18,6 +18,7 @@ _HOMES = {
     "MotionBlurTransformer": "._degradations._motion",
     "NoiseTransformer": "._degradations._noise",
     "PolyblurDeblurrer": "._polyblur",
+    "estimate_blur": "._estimate_blur",
     "DeviceUnavailableError": ".backends",
     "available_devices": ".backends",
     "show_versions": "._versions",
