@@ -1,7 +1,5 @@
 """How blurred images are, told by a model that ships with the package."""
 
-from functools import lru_cache
-
 from ._images import as_images
 
 __all__ = ["estimate_blur"]
@@ -56,11 +54,10 @@ def estimate_blur(images, *, tile_size=None, model="robust", data_range=None):
     from ._inference import find_model
 
     return estimate(
-        _regressor(str(find_model(model))), as_images(images), data_range, tile_size
+        _regressor(find_model(model)), as_images(images), data_range, tile_size
     )
 
 
-@lru_cache(maxsize=4)
 def _regressor(path):
     from .persistence import read_model
 
