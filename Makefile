@@ -8,6 +8,9 @@
 #   make evaluate DATA=/path/to/test [SETS=Set5] [SIGMAS="0.8 1.6"] [RESULTS=out]
 #                              quality beside other methods; a part writes no report
 #                              unless RESULTS names a folder
+#   make train-models PHOTOS=/path/to/photographs [OUT=models]
+#                              the models that ship; takes hours, and goes on where it
+#                              was interrupted
 #   make docs                  the documentation, docs/_build/html
 #   make lint                  ruff and cython-lint
 
@@ -19,7 +22,7 @@ SOURCES := setup.py pyproject.toml $(shell find pydbcnn -type f -not -name '*.py
 	-not -name '*.so' -not -name '_cpu.c')
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-minimum sanitize bench evaluate docs lint clean
+.PHONY: demo test test-minimum sanitize bench evaluate train-models docs lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py $(if $(PHOTO),"$(PHOTO)")
@@ -67,6 +70,18 @@ evaluate: $(VENV)/.evaluate
 	$(BIN)/python benchmarks/evaluate.py $(if $(DATA),"$(DATA)") \
 		$(if $(SETS),--sets $(SETS)) $(if $(SIGMAS),--sigmas $(SIGMAS)) \
 		$(if $(RESULTS),--results "$(RESULTS)")
+
+# The folder is asked for before anything is installed.
+OUT ?= models
+
+train-models: $(if $(PHOTOS),$(VENV)/.installed)
+	@if [ ! -d "$(PHOTOS)" ]; then \
+		echo 'PHOTOS="$(PHOTOS)" is no folder: make train-models' \
+			'PHOTOS=/path/to/photographs [OUT=$(OUT)] wants one with sharp' \
+			'photographs, in it or below.' >&2; \
+		exit 2; \
+	fi
+	$(BIN)/python benchmarks/train_models.py "$(PHOTOS)" --out "$(OUT)"
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -39,6 +39,7 @@ SINGLE_PAGES = [
     "index",
     "user_guide",
     "command_line",
+    "blur",
     "engine",
     "speed",
     "quality",

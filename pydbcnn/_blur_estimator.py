@@ -218,7 +218,18 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
 
     @classmethod
     def from_regressor(cls, regressor):
-        """An estimator around networks that were read from a file."""
+        """An estimator around networks that were read from a file.
+
+        Parameters
+        ----------
+        regressor : BlurRegressor
+            As in the attribute `regressor_`.
+
+        Returns
+        -------
+        estimator : BlurEstimator
+            Fitted: it predicts, and `partial_fit` leaves it as it is.
+        """
         estimator = cls(n_members=len(regressor.members))
         estimator.regressor_ = regressor
         estimator._networks = None

@@ -151,7 +151,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         What estimates the blur; None where nothing depends on it.
     loss_curve_ : list of float
         Training loss of each epoch: half the mean squared error of values between
-        0 and 1, and the penalty.
+        0 and 1, or half its logarithm, as `loss` says, and the penalty.
     best_loss_ : float or None
         The least of `loss_curve_`; None with `early_stopping`.
     validation_scores_ : list of float or None
@@ -170,7 +170,8 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     n_channels_out_ : int
         Channels of y.
     radius_ : int
-        Pixels on every side that the estimate of a pixel depends on.
+        Pixels on every side that the estimate of a pixel depends on; where weights
+        depend on the blur, for the largest one.
     n_features_in_ : int
         Pixels of a row; only when fitted on rows of pixels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -191,7 +192,8 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
 
     y has the sizes of X. Or all samples are of one size and y is the central part
     of X without `radius_` pixels on every side: then samples are used as they are,
-    as patches. For rows, y may be any central part.
+    as patches. For rows, y may be any central part. Where weights or filter depend on
+    the blur, y has the sizes of X.
 
     References
     ----------

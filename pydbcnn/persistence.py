@@ -55,8 +55,8 @@ def save_model(estimator, path, *, overwrite=False, notes=None):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "mine.safetensors")
     ...     save_model(deblurrer, path, notes={"author": "me"})
-    ...     DBCNNDeblurrer.load(path).radius_
-    6
+    ...     DBCNNDeblurrer.load(path).radius_ == deblurrer.radius_
+    True
     """
     from safetensors.numpy import save
     from sklearn.utils.validation import check_is_fitted

@@ -19,7 +19,11 @@ import pydbcnn
 from pydbcnn.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = ["plot_deblur_photograph.py", "plot_train_pipeline.py"]
+EXAMPLES = [
+    "plot_deblur_photograph.py",
+    "plot_train_pipeline.py",
+    "plot_varying_blur.py",
+]
 # Other packages may still use what is deprecated elsewhere; our examples may not.
 WARNINGS_ARE_ERRORS = [
     *("-W", "error"),
@@ -50,6 +54,22 @@ def run_script(path, folder):
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
+
+
+def titles_of_panels(example, folder):
+    """What stands above the panels of an example, and their dB or None."""
+    script = folder / "titles.py"
+    script.write_text(
+        "import runpy\n"
+        "import numpy as np\n"
+        f"axes = runpy.run_path({str(ROOT / 'examples' / example)!r})['axes']\n"
+        "for axis in np.ravel(axes):\n"
+        "    print('title:', axis.get_title())\n"
+    )
+    lines = run_script(script, folder).splitlines()
+    titles = [line.removeprefix("title: ") for line in lines if "title: " in line]
+    found = [re.fullmatch(r"([\w ]+)(?:, (\d+\.\d+) dB)?", title) for title in titles]
+    return {match[1]: match[2] and float(match[2]) for match in found}
 
 
 def public_modules():
@@ -117,20 +137,15 @@ def test_every_example_is_tested():
 
 
 def test_example_deblurs_a_photograph(tmp_path):
-    script = tmp_path / "titles.py"
-    example = ROOT / "examples" / "plot_deblur_photograph.py"
-    script.write_text(
-        "import runpy\n"
-        f"axes = runpy.run_path({str(example)!r})['axes']\n"
-        "print(*(axis.get_title() for axis in axes), sep='\\n')\n"
-    )
-    sharp, blurred, restored = run_script(script, tmp_path).splitlines()
-    before, after = (
-        float(re.fullmatch(rf"{name}, (\d+\.\d+) dB", title)[1])
-        for name, title in (("blurred", blurred), ("restored", restored))
-    )
-    assert sharp == "sharp"
-    assert after > before + 0.5
+    titles = titles_of_panels("plot_deblur_photograph.py", tmp_path)
+    assert list(titles) == ["sharp", "blurred", "restored"]
+    assert titles["restored"] > titles["blurred"] + 0.5
+
+
+def test_example_restores_each_part_for_its_own_blur(tmp_path):
+    titles = titles_of_panels("plot_varying_blur.py", tmp_path)
+    assert list(titles) == ["blurred", "one sigma", "tiles", "sharp"]
+    assert titles["tiles"] > titles["one sigma"] + 0.3 > titles["blurred"]
 
 
 def test_example_trains_to_an_effect(tmp_path):
