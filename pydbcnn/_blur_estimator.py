@@ -226,7 +226,18 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
 
     @classmethod
     def from_regressor(cls, regressor):
-        """An estimator around networks that were read from a file."""
+        """An estimator around networks that were read from a file.
+
+        Parameters
+        ----------
+        regressor : BlurRegressor
+            Networks in plain NumPy, such as the attribute `regressor_` of another.
+
+        Returns
+        -------
+        estimator : BlurEstimator
+            Fitted: it predicts; `partial_fit` leaves it as it is.
+        """
         estimator = cls(n_members=len(regressor.members))
         estimator.regressor_ = regressor
         estimator._networks = None

@@ -12,7 +12,6 @@ of rounding, which hides what a strong blur has left.
 from itertools import pairwise
 
 import numpy as np
-from scipy import fft
 
 from ._gaussian import gaussian_blur, import_cv2
 from ._images import luminance
@@ -116,6 +115,8 @@ def _spectral(regions):
 
 def _ring_power(part, n_regions):
     """Power in each ring of frequencies, of blocks that overlap by half."""
+    from scipy import fft  # takes long to import, and many models do without
+
     tops, lefts = (np.arange(0, size - BLOCK + 1, BLOCK // 2) for size in part.shape)
     n_blocks = len(tops) * len(lefts)
     most = max(1, _MAX_BLOCKS // n_regions)
