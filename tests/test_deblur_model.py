@@ -13,6 +13,8 @@ from blur_models import (
     random_weights,
     regressor_that_says,
 )
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
 
 from pydbcnn import _inference
@@ -473,6 +475,24 @@ def test_what_a_model_knows_about_the_blur(restorer_that_sees, photo, tmp_path, 
 def test_a_blur_that_makes_no_sense(restorer_that_sees, photo, how, message):
     with pytest.raises(ValueError, match=message):
         restorer_that_sees(1.4).restore(photo, **how)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("blur.0.coefs.0", np.array(1.0), "network 0 .* one number"),
+        ("blur.scale", np.zeros(125), "scale .* not above 0"),
+        ("blur.extra", np.zeros(1), r"unexpected arrays \['extra'\]"),
+    ],
+)
+def test_files_with_a_damaged_estimator_are_refused(tmp_path, name, array, message):
+    path = tmp_path / "model.safetensors"
+    deblurrer_that_sees(1.4).save(path)
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+    save_file(load_file(path) | {name: array}, path, metadata)
+    with pytest.raises(ValueError, match=f"is a damaged pydbcnn model: .*{message}"):
+        Restorer(str(path))
 
 
 def test_regressors_by_hand_say_what_they_should():
