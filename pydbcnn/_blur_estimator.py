@@ -2,6 +2,7 @@
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
@@ -19,9 +20,12 @@ from ._model import sigma_of_tiles
 from .backends._threads import thread_count
 
 _SMALLEST_CROP = 64
-# Rates of the solver and the share of the epochs at each: falling, so that the mean
-# error does not hang on which samples came last.
-_RATES = ((2e-3, 0.7), (4e-4, 0.2), (8e-5, 0.1))
+_MAX_SIGMA = 1e6  # pixels of sigma: no image is so large
+_BATCH_SIZE = 128
+# Rates of the solver, and the share of the epochs after which each ends: falling, so
+# that the mean error does not hang on which samples came last.
+_RATES = ((2e-3, 0.7), (4e-4, 0.9), (8e-5, 1.0))
+_CONSTANT = 1e-6  # deviation of a statistic that differs by rounding alone
 
 
 class BlurEstimator(RegressorMixin, BaseEstimator):
@@ -133,20 +137,23 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            When X and y do not match, or a sigma is negative or not finite.
+            When X and y do not match, or a sigma is negative, not finite or above a
+            million.
         TypeError
             When pixels are of another type.
         """
-        samples, targets = self._samples(X, y)
+        random_state = check_random_state(self.random_state)
+        samples, targets = self._samples(X, y, random_state)
         deviation = samples.std(axis=0)
         regressor = BlurRegressor(
-            samples.mean(axis=0), np.where(deviation > 0, deviation, 1.0), ()
+            samples.mean(axis=0), np.where(deviation > _CONSTANT, deviation, 1.0), ()
         )
-        self._networks = [self._network(len(samples)) for _ in range(self.n_members)]
         inputs = regressor.standardise(samples)
-        for network in self._networks:
+        networks = [self._network(random_state) for _ in range(self.n_members)]
+        for network in networks:
             _train(network, inputs, targets, self.max_iter)
-        self._keep(regressor)
+        self._keep(regressor, networks)
+        self._random_state = random_state
         self.n_samples_seen_ = len(samples)
         return self
 
@@ -176,11 +183,12 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
             return self.fit(X, y)
         if self._networks is None:
             return self
-        samples, targets = self._samples(X, y)
+        samples, targets = self._samples(X, y, self._random_state)
         inputs = self.regressor_.standardise(samples)
         for network in self._networks:
+            network.set_params(batch_size=min(_BATCH_SIZE, len(samples)))
             network.partial_fit(inputs, targets)
-        self._keep(self.regressor_)
+        self._keep(self.regressor_, self._networks)
         self.n_samples_seen_ += len(samples)
         return self
 
@@ -223,12 +231,12 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         regressor : BlurRegressor
-            As in the attribute `regressor_`.
+            Networks in plain NumPy, such as the attribute `regressor_` of another.
 
         Returns
         -------
         estimator : BlurEstimator
-            Fitted: it predicts, and `partial_fit` leaves it as it is.
+            Fitted: it predicts; `partial_fit` leaves it as it is.
         """
         estimator = cls(n_members=len(regressor.members))
         estimator.regressor_ = regressor
@@ -236,32 +244,31 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         estimator.n_samples_seen_ = 0
         return estimator
 
-    def _samples(self, X, y):
+    def _samples(self, X, y, random_state):
         """Statistics of images and crops, and what the networks are to say."""
         images = as_images(X, "X")
         sigmas = _check_sigmas(y, images.n_images)
-        self._random_state = check_random_state(self.random_state)
         scale = resolve_data_range(self.data_range, images.dtype)
         parts = []
         for image in images.each():
             parts.append(image)
-            parts += [_crop(image, self._random_state) for _ in range(self.n_crops)]
+            parts += [_crop(image, random_state) for _ in range(self.n_crops)]
         with ThreadPoolExecutor(thread_count()) as pool:
             samples = list(pool.map(lambda part: blur_statistics(part, scale), parts))
         return np.array(samples), np.repeat(to_target(sigmas), 1 + self.n_crops)
 
-    def _network(self, n_samples):
+    def _network(self, random_state):
         return MLPRegressor(
             hidden_layer_sizes=self.hidden_layer_sizes,
             alpha=self.alpha,
-            batch_size=min(128, n_samples),
             tol=0.0,
             n_iter_no_change=self.max_iter,
             warm_start=True,
-            random_state=self._random_state.randint(2**31 - 1),
+            random_state=random_state.randint(2**31 - 1),
         )
 
-    def _keep(self, regressor):
+    def _keep(self, regressor, networks):
+        self._networks = networks
         self.regressor_ = BlurRegressor(
             regressor.mean,
             regressor.scale,
@@ -272,16 +279,18 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
                         network.coefs_, network.intercepts_, strict=True
                     )
                 )
-                for network in self._networks
+                for network in networks
             ),
         )
 
 
 def _train(network, inputs, targets, max_iter):
-    for rate, share in _RATES:
-        network.set_params(
-            learning_rate_init=rate, max_iter=max(1, round(share * max_iter))
-        )
+    network.set_params(batch_size=min(_BATCH_SIZE, len(inputs)))
+    ends = [0, *(round(share * max_iter) for _, share in _RATES)]
+    for (rate, _), (start, end) in zip(_RATES, pairwise(ends), strict=True):
+        if start == end:
+            continue
+        network.set_params(learning_rate_init=rate, max_iter=end - start)
         with warnings.catch_warnings():  # to end at max_iter is the plan
             warnings.simplefilter("ignore", ConvergenceWarning)
             network.fit(inputs, targets)
@@ -306,6 +315,7 @@ def _crop(image, random_state):
         size = image.shape[axis]
         smallest = min(_SMALLEST_CROP, size)
         length = int(np.exp(random_state.uniform(np.log(smallest), np.log(size))))
+        length = max(length, smallest)  # the exponential of a logarithm may be less
         start = random_state.randint(size - length + 1)
         part = part[(slice(None),) * axis + (slice(start, start + length),)]
     return part
@@ -318,9 +328,10 @@ def _check_sigmas(y, n_images):
             f"X holds {n_images} image(s) but y {len(sigmas)} sigma(s): each image "
             "needs the sigma of its blur, in pixels."
         )
-    if not np.all((sigmas >= 0) & (sigmas < np.inf)):
+    wrong = ~((sigmas >= 0) & (sigmas <= _MAX_SIGMA))
+    if wrong.any():
         raise ValueError(
-            "y holds sigmas that are negative or not finite: expected 0 for sharp "
-            "images and the standard deviation in pixels for blurred ones."
+            f"y[{wrong.argmax()}] is {sigmas[wrong][0]}, which is no blur: expected 0 "
+            "for sharp images and the standard deviation in pixels for blurred ones."
         )
     return sigmas

@@ -15,6 +15,7 @@ from ._blur_statistics import N_STATISTICS, blur_statistics
 # it look all alike, and telling them apart should not cost precision elsewhere.
 _SOFTNESS = 0.3
 _MAX_DEVIATION = 5.0  # standard deviations at which unusual statistics are clipped
+_HIGHEST = np.finfo(np.float32).max
 
 
 def to_target(sigma):
@@ -85,33 +86,53 @@ class BlurRegressor:
                 members.append(_take_member(arrays, len(members)))
         except KeyError as error:
             raise ValueError(f"the estimator of blur has no {error}") from error
+        if arrays:
+            raise ValueError(
+                f"the estimator of blur has unexpected arrays {sorted(arrays)}"
+            )
         regressor = cls(mean, scale, tuple(members))
-        regressor._check(arrays)
+        regressor._check_values()
+        regressor._check_shapes()
         return regressor
 
-    def _check(self, left_over):
-        shapes = [array.shape for array in (self.mean, self.scale)]
-        fits = shapes == [(N_STATISTICS,)] * 2 and self.members and not left_over
-        arrays = self.tensors().values()
-        if (
-            not fits
-            or not all(map(_is_network, self.members))
-            or not all(
-                array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays
-            )
-        ):
+    def _check_values(self):
+        for name, array in self.tensors().items():
+            if array.dtype.kind != "f" or not (np.abs(array) <= _HIGHEST).all():
+                raise ValueError(
+                    f"{name} of the estimator of blur holds {array.dtype} values that "
+                    "are not all finite floats of single precision"
+                )
+        if not (self.scale > 0).all():
             raise ValueError(
-                "the estimator of blur holds arrays that make no networks on "
-                f"{N_STATISTICS} statistics"
+                "scale of the estimator of blur holds values that are not above 0"
             )
+
+    def _check_shapes(self):
+        for name in ("mean", "scale"):
+            shape = getattr(self, name).shape
+            if shape != (N_STATISTICS,):
+                raise ValueError(
+                    f"{name} of the estimator of blur has shape {shape}: expected "
+                    f"{(N_STATISTICS,)}"
+                )
+        if not self.members:
+            raise ValueError("the estimator of blur has no networks")
+        for index, layers in enumerate(self.members):
+            if not _is_network(layers):
+                shapes = [(weights.shape, biases.shape) for weights, biases in layers]
+                raise ValueError(
+                    f"network {index} of the estimator of blur has weights and biases "
+                    f"of shapes {shapes}, which do not lead from {N_STATISTICS} "
+                    "statistics to one number"
+                )
 
 
 def _is_network(layers):
     """Whether shapes lead from the statistics to one number."""
-    widths = [N_STATISTICS, *(weights.shape[-1] for weights, _ in layers)]
-    return widths[-1] == 1 and all(
-        weights.shape == pair and biases.shape == pair[1:]
-        for (weights, biases), pair in zip(layers, pairwise(widths), strict=True)
+    widths = [(N_STATISTICS,), *(biases.shape for _, biases in layers)]
+    return widths[-1] == (1,) and all(
+        len(wide) == 1 and weights.shape == before + wide
+        for (weights, _), (before, wide) in zip(layers, pairwise(widths), strict=True)
     )
 
 

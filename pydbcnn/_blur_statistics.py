@@ -12,7 +12,6 @@ of rounding, which hides what a strong blur has left.
 from itertools import pairwise
 
 import numpy as np
-from scipy import fft
 
 from ._gaussian import gaussian_blur, import_cv2
 from ._images import luminance
@@ -74,7 +73,8 @@ def _regions(image):
 
 def _eight_bits(part, data_range):
     """Luminance from 0 to 255 of pixels rounded to 8 bits, at least a block large."""
-    levels = np.clip(np.rint(part * np.float32(255 / data_range)), 0, 255)
+    with np.errstate(over="ignore"):  # beyond all numbers is white, too
+        levels = np.clip(np.rint(part * np.float32(255 / data_range)), 0, 255)
     grey = luminance(levels) if part.shape[2] == 3 else levels.mean(axis=2)
     missing = [max(0, BLOCK - size) for size in grey.shape]
     if any(missing):
@@ -115,6 +115,8 @@ def _spectral(regions):
 
 def _ring_power(part, n_regions):
     """Power in each ring of frequencies, of blocks that overlap by half."""
+    from scipy import fft  # takes long to import, and many models do without
+
     tops, lefts = (np.arange(0, size - BLOCK + 1, BLOCK // 2) for size in part.shape)
     n_blocks = len(tops) * len(lefts)
     most = max(1, _MAX_BLOCKS // n_regions)
@@ -165,14 +167,13 @@ def _steepness(regions):
     cv2 = import_cv2()
     result = []
     for window in _WINDOWS:
-        contrasts, steps = [], []
-        for part in regions:
-            square, inner = (
-                np.ones((side, side), np.uint8) for side in (window, window - 2)
-            )
-            contrasts.append(cv2.dilate(part, square) - cv2.erode(part, square))
-            steps.append(cv2.dilate(_largest_step(part), inner))
-        contrast, step = _pooled(contrasts), _pooled(steps)
+        square, inner = (
+            np.ones((side, side), np.uint8) for side in (window, window - 2)
+        )
+        contrast = _pooled(
+            [cv2.dilate(part, square) - cv2.erode(part, square) for part in regions]
+        )
+        step = _pooled([cv2.dilate(_largest_step(part), inner) for part in regions])
         for share in (80, 95):
             strong = contrast >= np.percentile(contrast, share)
             ratio = (step[strong] + 0.01) / (contrast[strong] + 0.1)

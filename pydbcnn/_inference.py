@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from ._images import luminance, resolve_data_range
+from ._model import check_sigmas
 from ._tiles import check_tile_size
 from .backends import get_backend
 from .backends.reference import write_pixels
@@ -87,16 +88,27 @@ class Restorer:
             return np.moveaxis(self._forward(planes, **how)[..., 0], 0, 2)
         if expected == (3, 3) and n_channels == 1:
             colour = np.broadcast_to(
-                pixels[np.newaxis, ..., np.newaxis], (1, *pixels.shape, 3)
+                pixels.reshape(1, *pixels.shape[:2], 1), (1, *pixels.shape[:2], 3)
             )
-            return _grey(self._forward(colour, **how)[0])
+            return _grey(self._forward(colour, **how)[0]).reshape(pixels.shape)
         raise ValueError(
             f"The model {self.model} takes {expected[0]} channels and gives "
             f"{expected[1]}, which does not go with {n_channels} channel(s)."
         )
 
     def estimate_blur(self, pixels, tile_size=None):
-        """Sigma of the blur of one photograph, in pixels, or of each of its tiles."""
+        """Sigma of the blur of one photograph, in pixels, or of each of its tiles.
+
+        Raises
+        ------
+        ValueError
+            When the model does not estimate the blur, or tiles would be too small.
+        """
+        if not self.estimates_blur:
+            raise ValueError(
+                f"The model {self.model} does not estimate the blur: choose one that "
+                "depends on it."
+            )
         batch = pixels.reshape(*pixels.shape[:2], -1)
         return self.network.estimate(batch, self._range(batch.dtype), tile_size)
 
@@ -113,6 +125,8 @@ class Restorer:
                 f"A known blur of {sigma} pixels and tiles of {tile_size} pixels whose "
                 "blur is estimated exclude each other: give one of them."
             )
+        if sigma is not None:
+            check_sigmas(sigma, 1)
         if tile_size is not None:
             check_tile_size(tile_size)
         if depends and sigma is None and not self.estimates_blur:
@@ -148,7 +162,8 @@ class Restorer:
         for rows in bands:
             around = slice(max(rows.start - margin, 0), rows.stop + margin)
             inside = slice(rows.start - around.start, rows.stop - around.start)
-            grey = luminance(pixels[around]).astype(np.float32)
+            grey = luminance(pixels[around])
+            grey = grey.astype(np.result_type(pixels, np.float32))
             sharper = self.network.restore(
                 self.backend,
                 grey[np.newaxis, ..., np.newaxis],

@@ -158,9 +158,10 @@ class _ImageRestorer:
 
     def _levels(self, sharp_below):
         """Sigmas of the estimates; the first stands for the image as it is."""
-        high = self.model.weights.sigma_range[1]
         low = max(sharp_below, MIN_SIGMA)
-        n_steps = max(1, int(np.ceil(np.log(high / low) / np.log(_LEVEL_STEP))))
+        # Weights for weak blurs alone serve for all that lies above their range.
+        high = max(self.model.weights.sigma_range[1], low * _LEVEL_STEP)
+        n_steps = int(np.ceil(np.log(high / low) / np.log(_LEVEL_STEP)))
         levels = low * (high / low) ** (np.arange(n_steps + 1) / n_steps)
         return np.concatenate([[0.8 * low], levels])
 
@@ -170,7 +171,8 @@ class _ImageRestorer:
         result = 0.0
         for level in range(first, last + 1):
             share = np.maximum(1 - np.abs(place - level), 0)[..., np.newaxis]
-            result = result + share * self._part(levels, level, rows, columns)
+            if share.any():
+                result = result + share * self._part(levels, level, rows, columns)
         return result
 
     def _part(self, levels, level, rows, columns):
@@ -180,7 +182,9 @@ class _ImageRestorer:
         sigma = levels[max(level, 1)]
         network, params = self.model.weights.at(self.model.params, sigma)
         margin = network.radius
-        tile = mirrored_tile(self.image, (rows, columns), margin).astype(np.float32)
+        tile = mirrored_tile(self.image, (rows, columns), margin)
+        # In floats, so that levels are blended before they are rounded.
+        tile = tile.astype(np.result_type(tile, np.float32))
         restored = self.backend.forward(
             network, params, tile[np.newaxis], data_range=self.data_range
         )[0]
@@ -217,10 +221,8 @@ def check_sigmas(sigma, n_images):
     ValueError
         When there is not one for each image, or it is no blur.
     """
-    if np.ndim(sigma) == 0 and not isinstance(sigma, (list, tuple)):
-        sigmas = [sigma] * n_images
-    else:
-        sigmas = list(sigma)
+    is_one = not isinstance(sigma, (list, tuple)) and np.ndim(sigma) == 0
+    sigmas = [sigma] * n_images if is_one else list(sigma)
     if len(sigmas) != n_images:
         raise ValueError(
             f"sigma holds {len(sigmas)} value(s) for {n_images} image(s): pass one "
@@ -231,11 +233,11 @@ def check_sigmas(sigma, n_images):
 
 def _check_sigma(value):
     try:
-        sigma = np.asarray(value, float)
-    except (TypeError, ValueError):
-        sigma = None
+        sigma = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        sigma = np.array(None)
     if (
-        sigma is None
+        sigma.dtype.kind not in "iuf"
         or sigma.ndim not in (0, 2)
         or sigma.size == 0
         or not np.all((sigma >= 0) & (sigma < np.inf))
@@ -245,7 +247,7 @@ def _check_sigma(value):
             "a number of at least 0, or a two-dimensional array of them, one for each "
             "tile of an image."
         )
-    return float(sigma) if sigma.ndim == 0 else sigma
+    return float(sigma) if sigma.ndim == 0 else sigma.astype(float)
 
 
 def _without_outliers(sigma):

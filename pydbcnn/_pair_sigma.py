@@ -33,7 +33,8 @@ def sigma_of_pair(blurred, sharp):
 
     def error(sigma):
         # The border of the part sees what lies around it, as when it was blurred.
-        return float(np.mean((_blurred_part(sharp, part, sigma) - goal) ** 2))
+        difference = _blurred_part(sharp, part, sigma) - goal
+        return float(np.mean(np.square(difference, dtype=float)))
 
     found = minimize_scalar(
         error, bounds=(0, MAX_SIGMA), method="bounded", options={"xatol": 1e-3}
@@ -57,7 +58,7 @@ def _part_with_most_detail(image):
         for top in places[0]
         for left in places[1]
     ]
-    return max(parts, key=lambda part: detail[part].mean())
+    return max(parts, key=lambda part: detail[part].mean(dtype=float))
 
 
 def _blurred_part(image, part, sigma):

@@ -5,13 +5,16 @@ from collections import Counter
 import pytest
 import sklearn
 from sklearn.base import is_regressor
+from sklearn.exceptions import SkipTestWarning
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import scale
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import _regression_dataset, check_estimator
 from sklearn.utils.fixes import parse_version
 
 from pydbcnn import (
     AnisotropicGaussianBlurTransformer,
+    BlurEstimator,
     DBCNNDeblurrer,
     DefocusBlurTransformer,
     GaussianBlurTransformer,
@@ -60,6 +63,38 @@ def test_check_estimator(which):
         assert len(results) == expected[kind_of(estimator)]
     else:
         assert len(results) >= 40
+
+
+# Those of the battery that need no data, or fail before they look at it.
+CHECKS_WITHOUT_DATA = (
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_estimator_tags_renamed",
+    "check_get_params_invariance",
+    "check_no_attributes_set_in_init",
+    "check_param_validation",
+    "check_parameters_default_constructible",
+    "check_set_params",
+    "check_valid_tag_types",
+)
+
+
+def test_the_estimator_of_blur_says_that_it_takes_no_tables():
+    """One number for an image: a row of a table is none, so it cannot learn from any.
+
+    The battery then says so, and makes one check alone; what its others ask for is
+    tested on images in test_blur_estimation.py.
+    """
+    with pytest.warns(SkipTestWarning, match="BlurEstimator which requires input"):
+        results = check_estimator(BlurEstimator(), on_skip=None, on_fail=None)
+    assert [(result["check_name"], result["status"]) for result in results] == [
+        ("check_estimator_cloneable", "passed")
+    ]
+
+
+@pytest.mark.parametrize("name", CHECKS_WITHOUT_DATA)
+def test_checks_without_data_on_the_estimator_of_blur(name):
+    getattr(estimator_checks, name)("BlurEstimator", BlurEstimator())
 
 
 @pytest.mark.filterwarnings("ignore:max_iter=:sklearn.exceptions.ConvergenceWarning")

@@ -10,6 +10,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+from blur_models import deblurrer_that_sees
 from PIL import Image
 
 from pydbcnn import DBCNNDeblurrer, __version__
@@ -220,6 +221,76 @@ def test_deblur_does_not_mix_up_results(run_pydbcnn, tmp_path, blurred):
 def test_deblur_errors(run_pydbcnn, photo, arguments, message):
     result = run_pydbcnn("deblur", *arguments, status=1)
     assert message in result.stderr
+
+
+@pytest.fixture
+def aware(tmp_path, blurred):
+    """Models of colours that depend on the blur, and a photograph of 80 x 48 pixels."""
+    for name, sigma in (("aware", 1.4), ("sees_sharp", 0.3), ("told", None)):
+        deblurrer_that_sees(sigma, 3).save(tmp_path / f"{name}.safetensors")
+    save_photo(tmp_path / "photo.png", np.concatenate(blurred[:2]))
+    return deblurrer_that_sees(1.4, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "how"),
+    [
+        ((), {}),
+        (("--sigma", 0.9), {"sigma": 0.9}),
+        (("--sigma", "0"), {"sigma": 0.0}),
+        (("--tile-size", 32), {"tile_size": 32}),
+    ],
+)
+def test_deblur_with_a_known_blur_and_in_tiles(
+    run_pydbcnn, tmp_path, blurred, aware, arguments, how
+):
+    run_pydbcnn("deblur", "photo.png", "-m", "aware.safetensors", *arguments)
+    photo = np.concatenate(blurred[:2])
+    result = np.asarray(Image.open(tmp_path / "photo_deblurred.png"))
+    np.testing.assert_array_equal(result, aware.predict(photo[np.newaxis], **how)[0])
+    assert np.array_equal(result, photo) == (how == {"sigma": 0.0})
+
+
+def test_deblur_leaves_sharp_photographs_alone(run_pydbcnn, tmp_path, blurred, aware):
+    run_pydbcnn("deblur", "photo.png", "-m", "sees_sharp.safetensors")
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(tmp_path / "photo_deblurred.png")),
+        np.concatenate(blurred[:2]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("--sigma", "-1"), 2, "'-1': expected a number of at least 0"),
+        (("--sigma", "much"), 2, "'much': expected a number of at least 0"),
+        (("--sigma", "inf"), 2, "'inf': expected a number of at least 0"),
+        (("--tile-size", 0), 2, "'0': expected an integer of at least 1"),
+        (("--tile-size", 2.5), 2, "'2.5': expected an integer of at least 1"),
+        (("--tile-size", 16), 1, "tile_size=16: expected an integer of at least 32"),
+        (("--tile-size", 64, "--sigma", 1), 1, "exclude each other"),
+        (("-m", "told.safetensors"), 1, "does not estimate the blur: pass its sigma"),
+        (
+            ("-m", "plain.safetensors", "--sigma", 1),
+            1,
+            "plain.safetensors is the same for every blur",
+        ),
+        (
+            ("-m", "plain.safetensors", "--tile-size", 64),
+            1,
+            "plain.safetensors is the same for every blur",
+        ),
+    ],
+)
+def test_deblur_errors_about_the_blur(
+    run_pydbcnn, tmp_path, aware, fitted, arguments, status, message
+):
+    fitted.save(tmp_path / "plain.safetensors")
+    result = run_pydbcnn(
+        "deblur", "photo.png", "-m", "aware.safetensors", *arguments, status=status
+    )
+    assert message in result.stderr
+    assert not (tmp_path / "photo_deblurred.png").exists()
 
 
 def test_deblur_refuses_a_format_before_the_work(run_pydbcnn, tmp_path, blurred):
