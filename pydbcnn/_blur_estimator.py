@@ -302,7 +302,7 @@ def estimate(regressor, images, data_range, tile_size=None):
     sigmas = [
         regressor.sigma(image, scale)
         if tile_size is None
-        else sigma_of_tiles(regressor, image, scale, tile_size)
+        else sigma_of_tiles(regressor.sigma, image, scale, tile_size)
         for image in images.each()
     ]
     return np.array(sigmas) if tile_size is None else sigmas

@@ -17,6 +17,10 @@ _SOFTNESS = 0.3
 _MAX_DEVIATION = 5.0  # standard deviations at which unusual statistics are clipped
 _HIGHEST = np.finfo(np.float32).max
 
+# A sigma 5 % too high costs some 1 dB, one 5 % too low some 0.6 dB. On photographs that
+# were not learned from, this much caution lost least.
+_CAUTION = 0.5
+
 
 def to_target(sigma):
     """What the networks learn to give for a sigma."""
@@ -53,10 +57,28 @@ class BlurRegressor:
         """Sigma of the blur of an image of shape (height, width, channels)."""
         return self.sigma_of_statistics(blur_statistics(image, data_range))
 
-    def sigma_of_statistics(self, statistics):
-        """Sigma of the blur of an image with these statistics."""
+    def cautious_sigma(self, image, data_range):
+        """A sigma to undo: rather too low than too high, the more so in doubt."""
+        statistics = blur_statistics(image, data_range)
+        return self.sigma_of_statistics(statistics, caution=_CAUTION)
+
+    def sigma_of_statistics(self, statistics, caution=0.0):
+        """Sigma of the blur of an image with these statistics.
+
+        Parameters
+        ----------
+        statistics : array of shape (N_STATISTICS,)
+        caution : float, default=0.0
+            How many standard deviations of what the networks say to stay below their
+            mean.
+
+        Returns
+        -------
+        sigma : float
+        """
         values = self.standardise(statistics)
-        target = np.mean([_apply(member, values) for member in self.members])
+        targets = [_apply(member, values) for member in self.members]
+        target = np.mean(targets) - caution * np.std(targets)
         # Digits beyond these mean nothing, and could differ between processors.
         return round(float(to_sigma(target)), 3)
 

@@ -115,8 +115,6 @@ def _spectral(regions):
 
 def _ring_power(part, n_regions):
     """Power in each ring of frequencies, of blocks that overlap by half."""
-    from scipy import fft  # takes long to import, and many models do without
-
     tops, lefts = (np.arange(0, size - BLOCK + 1, BLOCK // 2) for size in part.shape)
     n_blocks = len(tops) * len(lefts)
     most = max(1, _MAX_BLOCKS // n_regions)
@@ -124,7 +122,7 @@ def _ring_power(part, n_regions):
     windows = np.lib.stride_tricks.sliding_window_view(part, (BLOCK, BLOCK))
     blocks = windows[tops[chosen // len(lefts)], lefts[chosen % len(lefts)]]
     blocks = (blocks - blocks.mean(axis=(1, 2), keepdims=True)) * _TAPER
-    spectra = fft.rfft2(blocks)
+    spectra = np.fft.rfft2(blocks)
     power = (spectra.real**2 + spectra.imag**2) / np.square(_TAPER).sum()
     # One product a block: a product of matrices may depend on the number of threads.
     return np.stack([row.ravel() @ _RING_MEANS for row in power])

@@ -28,7 +28,7 @@ def estimate_blur(images, *, tile_size=None, model="robust", data_range=None):
     -------
     sigma : array of shape (n,), or list of array of shape (rows, columns)
         Standard deviation of the Gaussian in pixels; with `tile_size` of each tile.
-        Below 0.5 an image may well be sharp.
+        Below 0.6 an image may well be sharp.
 
     Raises
     ------

@@ -12,10 +12,11 @@ from ._blur_regressor import BlurRegressor
 from ._tiles import interpolate_tiles, tile_grid
 from .backends.reference import mirrored_tile, write_pixels
 
-# Sharp photographs look as if they had a blur of up to this, for no lens is perfect.
+# Sharp photographs look as if they had a blur of up to this, for no lens is perfect: of
+# those for training, 99 in 100 look like 0.5 or less, and others may be a bit softer.
 # To leave a blur as weak as this alone costs little; to undo one that is not there
 # makes halos.
-SHARP_BELOW = 0.5
+SHARP_BELOW = 0.6
 _KNOWN_SHARP = 0.2  # a given sigma below this changes no pixel that counts
 _LEVEL_STEP = 1.1  # ratio of the sigmas between which a varying blur is interpolated
 _BLOCK = 256  # pixels of a side that are restored together when the blur varies
@@ -79,11 +80,13 @@ class DeblurModel:
         n_out = self.weights.network.n_channels_out
         output = np.empty((*batch.shape[:3], n_out), batch.dtype)
         for index, (image, result) in enumerate(zip(batch, output, strict=True)):
-            restorer = _ImageRestorer(self, backend, image, data_range, on_pixels)
+            restorer = _ImageRestorer(
+                self, backend, image, result, data_range, on_pixels
+            )
             if sigma is None:
-                result[...] = restorer.blind(tile_size)
+                restorer.blind(tile_size)
             else:
-                result[...] = restorer.known(sigma[index])
+                restorer.known(sigma[index])
         return output
 
     def estimate(self, image, data_range, tile_size=None):
@@ -95,42 +98,50 @@ class DeblurModel:
         """
         if tile_size is None:
             return self.regressor.sigma(image, data_range)
-        return sigma_of_tiles(self.regressor, image, data_range, tile_size)
+        return sigma_of_tiles(self.regressor.sigma, image, data_range, tile_size)
 
     def sigma_to_undo(self, image, data_range):
-        """What is estimated of an image, or 0 for one that looks sharp."""
-        sigma = self.estimate(image, data_range)
+        """What `restore` undoes blind: a cautious sigma, 0 for what looks sharp."""
+        sigma = self.regressor.cautious_sigma(image, data_range)
         return sigma if sigma >= SHARP_BELOW else 0.0
 
 
 @dataclass(frozen=True)
 class _ImageRestorer:
+    """Restores one image into an array."""
+
     model: DeblurModel
     backend: object
     image: np.ndarray
+    output: np.ndarray
     data_range: float
     on_pixels: object = None
 
     def blind(self, tile_size):
         if tile_size is None:
-            return self.known(self.model.sigma_to_undo(self.image, self.data_range))
-        sigma = self.model.estimate(self.image, self.data_range, tile_size)
-        return self._varying(_without_outliers(sigma), SHARP_BELOW)
+            self.known(self.model.sigma_to_undo(self.image, self.data_range))
+            return
+        sigma = sigma_of_tiles(
+            self.model.regressor.cautious_sigma, self.image, self.data_range, tile_size
+        )
+        self._varying(_without_outliers(sigma), SHARP_BELOW)
 
     def known(self, sigma):
         if np.ndim(sigma) > 0:
-            return self._varying(np.asarray(sigma, float), _KNOWN_SHARP)
-        if sigma < _KNOWN_SHARP and self._keeps_channels():
+            self._varying(np.asarray(sigma, float), _KNOWN_SHARP)
+        elif sigma < _KNOWN_SHARP and self._keeps_channels():
+            self.output[...] = self.image
             self._report(self.image)
-            return self.image
-        network, params = self.model.weights.at(self.model.params, sigma)
-        return self.backend.forward(
-            network,
-            params,
-            self.image[np.newaxis],
-            data_range=self.data_range,
-            on_pixels=self.on_pixels,
-        )[0]
+        else:
+            network, params = self.model.weights.at(self.model.params, sigma)
+            self.backend.forward(
+                network,
+                params,
+                self.image[np.newaxis],
+                data_range=self.data_range,
+                on_pixels=self.on_pixels,
+                out=self.output[np.newaxis],
+            )
 
     def _varying(self, sigma, sharp_below):
         """Each pixel from the estimates for the two sigmas next to its own.
@@ -139,8 +150,6 @@ class _ImageRestorer:
         """
         levels = self._levels(sharp_below)
         height, width, _ = self.image.shape
-        n_out = self.model.weights.network.n_channels_out
-        output = np.empty((height, width, n_out), self.image.dtype)
         for top in range(0, height, _BLOCK):
             for left in range(0, width, _BLOCK):
                 rows = slice(top, min(top + _BLOCK, height))
@@ -151,10 +160,9 @@ class _ImageRestorer:
                     np.log(levels),
                     np.arange(len(levels)),
                 )
-                part = output[rows, columns]
+                part = self.output[rows, columns]
                 write_pixels(self._blend(levels, place, rows, columns), part)
                 self._report(part)
-        return output
 
     def _levels(self, sharp_below):
         """Sigmas of the estimates; the first stands for the image as it is."""
@@ -202,14 +210,14 @@ class _ImageRestorer:
             self.on_pixels(part.shape[0] * part.shape[1])
 
 
-def sigma_of_tiles(regressor, image, data_range, tile_size):
-    """Sigma of each tile of an image, as an array of shape (rows, columns)."""
+def sigma_of_tiles(tell, image, data_range, tile_size):
+    """Sigma of each tile of an image, as an array of shape (rows, columns).
+
+    `tell` is a method of `BlurRegressor` that takes an image and its data range.
+    """
     rows, columns = tile_grid(image.shape[:2], tile_size)
     return np.array(
-        [
-            [regressor.sigma(image[down, across], data_range) for across in columns]
-            for down in rows
-        ]
+        [[tell(image[down, across], data_range) for across in columns] for down in rows]
     )
 
 

@@ -547,3 +547,20 @@ def test_a_fit_that_fails_leaves_the_last_one(quick, few):
         quick.set_params(hidden_layer_sizes=(0,)).fit(*few)
     np.testing.assert_array_equal(quick.predict(few[0]), expected)
     assert quick.partial_fit(*few).n_samples_seen_ == 24
+
+
+def test_caution_follows_doubt():
+    """Half a standard deviation of what the networks say below their mean."""
+    image = np.zeros((40, 40, 1))
+    sigmas = np.array([1.0, 1.5, 1.7])
+    members = tuple(regressor_that_says(sigma).members[0] for sigma in sigmas)
+    agreed = regressor_that_says(1.5)
+    in_doubt = BlurRegressor(agreed.mean, agreed.scale, members)
+    targets = np.hypot(sigmas, 0.3)
+    low, middle = (
+        np.sqrt((targets.mean() - caution * targets.std()) ** 2 - 0.3**2)
+        for caution in (0.5, 0.0)
+    )
+    assert in_doubt.sigma(image, 1.0) == pytest.approx(middle, abs=1e-3)
+    assert in_doubt.cautious_sigma(image, 1.0) == pytest.approx(low, abs=1e-3)
+    assert agreed.cautious_sigma(image, 1.0) == agreed.sigma(image, 1.0) == 1.5

@@ -34,6 +34,8 @@ class FromBrightness:
     def sigma(self, image, data_range):
         return round(float(4 * image.mean() / data_range), 3)
 
+    cautious_sigma = sigma  # it is never in doubt
+
 
 @pytest.fixture(scope="module")
 def backend():
@@ -98,7 +100,7 @@ def test_images_that_are_sharp_come_back_bit_for_bit(backend, model, texture, dt
 def test_blind_is_the_sigma_that_is_estimated(backend, model, texture):
     """For each image by itself, whatever the batch."""
     bright, dark = texture, texture * 0.3
-    batch = np.stack([bright, dark, bright**2]).astype(np.float32)
+    batch = np.stack([bright, dark, 1.2 * bright**2]).astype(np.float32)
     sigmas = [model.estimate(image, 1.0) for image in batch]
     assert sigmas[1] < SHARP_BELOW < sigmas[2] < sigmas[0]
     result = model.restore(backend, batch, data_range=1.0)
@@ -208,7 +210,7 @@ def test_estimated_tiles_are_known_tiles_without_outliers(backend, model, textur
     image = texture.astype(np.float32).copy()
     image[:, 400:440] = 1.0  # a flash
     result = model.restore(backend, image[np.newaxis], data_range=1.0, tile_size=40)
-    sigma = sigma_of_tiles(model.regressor, image, 1.0, 40)
+    sigma = sigma_of_tiles(model.regressor.sigma, image, 1.0, 40)
     assert sigma.shape == (1, 15)
     assert sigma[0, 10] == 4.0
     padded = np.pad(sigma, 1, mode="edge")
@@ -259,10 +261,10 @@ def test_ranges_that_do_not_hold_the_blur(backend, texture, sigma_range):
         )
         change = np.abs(expected - batch).max()
         assert np.abs(tiles - expected).max() < 0.02 * change
-    dark = 0.3 * batch  # some tiles look sharp, others do not
+    dark = 0.36 * batch  # some tiles look sharp, others do not
     sigma = model.estimate(dark[0], 1.0, 60)
-    assert sigma.min() < 0.4 < 0.45 < sigma.max()
-    assert ((sigma > 0.41) & (sigma < 0.49)).any()
+    assert sigma.min() < 0.48 < 0.54 < sigma.max()
+    assert ((sigma > 0.49) & (sigma < 0.59)).any()
     np.testing.assert_allclose(
         model.restore(backend, dark, data_range=1.0, tile_size=60)[0],
         blend(model, backend, dark[0], median_filter(sigma, 3), SHARP_BELOW),
