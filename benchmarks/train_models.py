@@ -192,7 +192,6 @@ def train(name, model, X, y, options):
     model.set_params(verbose=False, warm_start=False)
     save_model(model, path, notes={"training": json.dumps(notes)})
     checkpoint_path.unlink(missing_ok=True)
-    return model
 
 
 def main(arguments=None):
@@ -222,6 +221,8 @@ def main(arguments=None):
         model, X, y = recipe(model, sharp, soft)
         model.set_params(max_iter=epochs, verbose=True)
         train(name, model, X, y, options)
+        # As if it had been there: the next model goes on from no hidden state.
+        model = DBCNNDeblurrer.load(path)
 
 
 def mild_fast(_, sharp, soft):
