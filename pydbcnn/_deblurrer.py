@@ -792,7 +792,9 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         X, y = (
             [image for batch in side for image in batch] for side in (pairs.X, pairs.y)
         )
-        sharp = y[::_IMAGES_PER_SHARP]
+        # Sharp images of other channels are none that the estimator could ever see.
+        same_channels = pairs.n_channels_in == pairs.n_channels_out
+        sharp = y[::_IMAGES_PER_SHARP] if same_channels else []
         estimator.set_params(data_range=self.data_range)
         learn = estimator.partial_fit if incremental else estimator.fit
         return learn([*X, *sharp], np.concatenate([pairs.sigmas, np.zeros(len(sharp))]))

@@ -38,7 +38,7 @@ from pydbcnn.backends.reference import ReferenceBackend
 from pydbcnn.datasets import load_sample_images
 from pydbcnn.metrics import peak_signal_noise_ratio
 
-SIGMAS = (0.4, 1.0, 1.7, 3.0)
+SIGMAS = (0.4, 1.0, 1.7, 3.0, 5.0)
 NETWORK = Network(1, 1, (4, 3), (3, 1, 3))
 
 # ------------------------------------------------------------------ the inverse filter
@@ -934,6 +934,24 @@ def test_bad_parameters_are_named(soft, sharp, bad):
     ((name, value),) = bad.items()
     with pytest.raises(ValueError, match=f"'{name}' .*{value!r}"):
         quick(**bad).fit(soft, sharp)
+
+
+def test_channels_in_and_out_may_differ(soft, sharp):
+    model = quick(residual=False).fit(soft, sharp[..., :1])
+    assert model.predict(soft).shape == (6, 40, 48, 1)
+    for sigma in (0.0, 1.0, np.full((2, 2), 1.0)):
+        assert model.predict(soft[:1], [sigma]).shape == (1, 40, 48, 1)
+    assert model.blur_estimator_.n_samples_seen_ == 6  # of which none is sharp
+
+
+@pytest.mark.parametrize("size", [(40, 48), (5, 7), (1, 1)])
+def test_sharp_and_small_images_are_no_trouble(sharp, size):
+    """The polynomials get a range where all blurs are alike."""
+    images = sharp[:, : size[0], : size[1]]
+    model = quick().fit(images, images)
+    assert model.sigma_range_ == pytest.approx((0.3, 0.33))
+    assert model.predict(images).shape == images.shape
+    np.testing.assert_array_equal(model.predict(images, 0.0), images)
 
 
 def test_channels_that_differ_exclude_back_projections(soft, sharp):
