@@ -29,6 +29,7 @@ from pydbcnn import (
     __version__,
 )
 from pydbcnn._checkpoint import Checkpoint
+from pydbcnn._commands.train import BLUR_AWARE
 from pydbcnn._gaussian import import_cv2
 from pydbcnn._images import luminance
 from pydbcnn._pair_sigma import sigma_of_pair
@@ -39,11 +40,7 @@ SIGMAS = (0.3, 3.3)  # of the blurs that are learned, in pixels
 # Reduced copies of photographs are sharper than these, as those of good lenses are.
 SIZES = (1.0, 1.0, 0.6)
 SMALLEST = 120  # pixels of a side below which photographs are left out
-LEARNING = dict(
-    n_basis_functions=5,
-    inverse_filter=True,
-    sigma_noise=0.06,
-    loss="log_squared_error",
+LEARNING = BLUR_AWARE | dict(
     learning_rate="cosine",
     batch_size=32,
     patch_size=48,
@@ -58,13 +55,19 @@ def sharp_photographs(folder, limit=None):
     if problems:
         raise problems[0]
     photos = [read_photo(path).pixels for path in paths[:limit]]
-    return [
+    photos = [
         photo
         for photo in photos
         if photo.ndim == 3
         and photo.dtype == np.uint8
         and min(photo.shape[:2]) >= SMALLEST
     ]
+    if not photos:
+        raise SystemExit(
+            f"{folder} holds no 8-bit colour photograph of at least {SMALLEST} pixels "
+            "a side: name a folder that does."
+        )
+    return photos
 
 
 def copies(photos, n_copies):
@@ -189,20 +192,21 @@ def train(name, model, X, y, options):
     model.set_params(verbose=False, warm_start=False)
     save_model(model, path, notes={"training": json.dumps(notes)})
     checkpoint_path.unlink(missing_ok=True)
-    return model
 
 
-def main():
+def main(arguments=None):
     """Train what is not there yet."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("photos", type=Path, help="folder of sharp photographs")
     parser.add_argument("--out", type=Path, required=True, help="folder for the models")
-    parser.add_argument("--epochs", type=int, nargs=3, default=(16, 14, 10))
+    parser.add_argument(
+        "--epochs", type=int, nargs=3, default=(16, 14, 10), help="of each model"
+    )
     parser.add_argument("--copies", type=int, default=6, help="of each photograph")
     parser.add_argument("--limit", type=int, help="of photographs, for a trial")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
 
     sharp = copies(sharp_photographs(options.photos, options.limit), options.copies)
@@ -217,6 +221,8 @@ def main():
         model, X, y = recipe(model, sharp, soft)
         model.set_params(max_iter=epochs, verbose=True)
         train(name, model, X, y, options)
+        # As if it had been there: the next model goes on from no hidden state.
+        model = DBCNNDeblurrer.load(path)
 
 
 def mild_fast(_, sharp, soft):

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ._inverse_filter import MAX_RADIUS, filter_radius, gaussian_weights, inverse_filter
+from ._inverse_filter import filter_radius, gaussian_weights, inverse_filter
 from ._network import Network
 
 # Blurs below it change 8-bit images hardly at all: they are treated alike.
@@ -43,8 +43,8 @@ class BlurAwareNetwork:
     def around(cls, network, n_basis_functions, inverse_filter, sigma_range):
         """With the filter that `inverse_filter` asks for."""
         if inverse_filter:
-            radius = min(MAX_RADIUS, filter_radius(sigma_range[1]))
-            network = replace(network, filter_size=2 * radius + 1)
+            side = 2 * filter_radius(sigma_range[1]) + 1
+            network = replace(network, filter_size=side)
         return cls(network, n_basis_functions, inverse_filter, sigma_range)
 
     @property

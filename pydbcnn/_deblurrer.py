@@ -1,6 +1,7 @@
 """DBCNNDeblurrer: parameters, checks, and the way to training and inference."""
 
 import warnings
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -10,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from . import _pairs
@@ -38,7 +39,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     correlation, ``F1 = relu(W1 * x + b1)``, ``F2 = relu(W2 * F1 + b2)`` and
     ``F = W3 * F2 + b3``. The estimate of the sharp image is ``x + F`` when `residual`
     is true, else ``F``. The network learns from pairs of blurred and sharp images,
-    by the gradient of half the mean squared error.
+    by the gradient of half the mean squared error or of its logarithm.
 
     Parameters
     ----------
@@ -72,9 +73,10 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         estimate.
     blur_estimator : BlurEstimator, default=None
         What learns to estimate the blur, where weights or filter depend on it; it is
-        cloned, and fitted with the network. One that is fitted already may be passed in
-        a `sklearn.frozen.FrozenEstimator`. None means a `BlurEstimator` with its
-        defaults.
+        cloned, and fitted with the network, with the `data_range` of the network and,
+        unless it has one, a random state drawn from that of the network. One that is
+        fitted already may be passed in a `sklearn.frozen.FrozenEstimator`, which is
+        taken as it is. None means a `BlurEstimator` with its defaults.
     loss : {"squared_error", "log_squared_error"}, default="squared_error"
         Half the mean squared error, or half its logarithm, taken for the patches of one
         image at a time: its minimum is the largest mean PSNR, so that weak blurs, where
@@ -226,7 +228,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         ],
         "combine": ["boolean"],
         "sigma_noise": [Interval(Real, 0, None, closed="left")],
-        "blur_estimator": [HasMethods(["fit"]), None],
+        "blur_estimator": [BlurEstimator, FrozenEstimator, None],
         "loss": [StrOptions(set(LOSSES))],
         "solver": [StrOptions({"adam", "sgd"})],
         "learning_rate": [StrOptions({"constant", "cosine"})],
@@ -447,10 +449,16 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         --------
         >>> from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
         >>> from pydbcnn.datasets import load_sample_images
-        >>> blurred = GaussianBlurTransformer(sigma=2.0).transform(load_sample_images())
-        >>> model = DBCNNDeblurrer.from_pretrained("mild")
-        >>> model.estimate_blur(blurred).round()
-        array([2., 2.])
+        >>> sharp = [image[:96, :96] for image in load_sample_images()]
+        >>> weak, strong = (
+        ...     GaussianBlurTransformer(sigma).transform(sharp) for sigma in (1.0, 3.0)
+        ... )
+        >>> model = DBCNNDeblurrer(
+        ...     inverse_filter=True, max_iter=1, learning_rate="cosine", random_state=0
+        ... )
+        >>> model = model.fit([*weak, *strong], [*sharp, *sharp])
+        >>> bool(model.estimate_blur(weak).max() < model.estimate_blur(strong).min())
+        True
         """
         check_is_fitted(self, "coefs_")
         self._check_estimates_blur()
@@ -537,7 +545,8 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         sigma_range : tuple of 2 float, default=None
             Blurs that the weights were made for; needed where they depend on it.
         blur_estimator : BlurEstimator, default=None
-            Estimates the blur; without it, `predict` must be told sigma.
+            Fitted: estimates the blur, and is copied, so that `partial_fit` leaves it
+            alone. Without it, `predict` must be told sigma.
         **params
             Other parameters of the estimator; those that follow from the weights
             are left out.
@@ -551,6 +560,8 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         ------
         ValueError
             When the shapes do not make a network.
+        NotFittedError
+            When `blur_estimator` is not fitted.
 
         Examples
         --------
@@ -585,7 +596,10 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             **params,
         )
         estimator._validate_params()
-        estimator.blur_estimator_ = blur_estimator
+        estimator.blur_estimator_ = None
+        if weights.needs_sigma and blur_estimator is not None:
+            check_is_fitted(blur_estimator, "regressor_")
+            estimator.blur_estimator_ = deepcopy(blur_estimator)
         estimator._set_weights(weights, arrays.flatten(weights, estimator._dtype()))
         return estimator
 
@@ -694,7 +708,9 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         weights = self._weights_for(network, pairs, fresh)
         pairs.check_geometry(weights.radius)
         training = self._start_training(weights, fresh, incremental)
-        self._learn_blur(pairs, fresh, incremental, training.random_state)
+        blur_estimator = self._learn_blur(
+            pairs, fresh, incremental, training.random_state
+        )
         train, held_out = pairs, None
         if self.early_stopping:
             train, held_out = pairs.split(
@@ -704,7 +720,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         if checkpoint is not None:
             checkpoint.restore(training)
         self._run(training, backend, sampler, held_out, checkpoint)
-        self._store(training, pairs)
+        self._store(training, pairs, blur_estimator)
         if self._should_warn(training, incremental):
             warnings.warn(
                 f"max_iter={self.max_iter} epochs were made and the loss still falls: "
@@ -766,28 +782,32 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         return training
 
     def _learn_blur(self, pairs, fresh, incremental, random_state):
-        """Train what estimates the blur, on the blurred images and on sharp ones."""
+        """What estimates the blur, trained on the blurred images and on sharp ones."""
         if pairs.sigmas is None:
-            self.blur_estimator_ = None
-            return
-        if fresh or self.blur_estimator_ is None:
-            self.blur_estimator_ = self._new_blur_estimator(random_state)
-        if isinstance(self.blur_estimator_, FrozenEstimator):
-            return
+            return None
+        estimator = None if fresh else self.blur_estimator_
+        if estimator is None:
+            estimator = self._new_blur_estimator(random_state)
+        if isinstance(estimator, FrozenEstimator):
+            check_is_fitted(estimator, "regressor_")
+            return estimator
         X, y = (
             [image for batch in side for image in batch] for side in (pairs.X, pairs.y)
         )
-        sharp = y[::_IMAGES_PER_SHARP]
-        estimator = self.blur_estimator_
+        # Sharp images of other channels are none that the estimator could ever see.
+        same_channels = pairs.n_channels_in == pairs.n_channels_out
+        sharp = y[::_IMAGES_PER_SHARP] if same_channels else []
+        estimator.set_params(data_range=self.data_range)
         learn = estimator.partial_fit if incremental else estimator.fit
-        learn([*X, *sharp], np.concatenate([pairs.sigmas, np.zeros(len(sharp))]))
+        return learn([*X, *sharp], np.concatenate([pairs.sigmas, np.zeros(len(sharp))]))
 
     def _new_blur_estimator(self, random_state):
-        if self.blur_estimator is not None:
-            return clone(self.blur_estimator)
-        return BlurEstimator(
-            data_range=self.data_range, random_state=random_state.randint(2**31 - 1)
-        )
+        if isinstance(self.blur_estimator, FrozenEstimator):
+            return self.blur_estimator
+        estimator = clone(self.blur_estimator or BlurEstimator())
+        if estimator.random_state is None:
+            estimator.set_params(random_state=random_state.randint(2**31 - 1))
+        return estimator
 
     def _schedule(self, incremental):
         return Schedule(
@@ -859,8 +879,9 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
                 )
         return float(np.mean(losses)), float(np.mean(scores))
 
-    def _store(self, training, pairs):
+    def _store(self, training, pairs, blur_estimator):
         self._training = training
+        self.blur_estimator_ = blur_estimator
         self._layout = pairs.layout
         self._set_weights(training.weights, training.chosen_params())
         self.n_iter_, self.t_ = training.n_iter, training.t

@@ -28,12 +28,12 @@ def filter_radius(sigma):
 def inverse_filter(sigma):
     """Filter of least expected squared error for images under a Gaussian blur.
 
-    Of all filters of its size that keep the mean, the one that brings G * y + noise
-    closest to y, for images y whose power spectrum falls with the square of the
-    frequency, as that of photographs does [1]_: Wiener's filter [2]_, but on a few
-    pixels. In the Fourier domain, its transform F minimises the integral of
-    S |1 - F G|² + noise |F|² over all frequencies; least squares in the cosines that
-    make up F.
+    Of all filters of its size, the one that brings G * y + noise closest to y, for
+    images y whose power spectrum falls with the square of the frequency, as that of
+    photographs does [1]_: Wiener's filter [2]_, but on a few pixels. In the Fourier
+    domain, its transform F minimises the integral of S |1 - F G|² + noise |F|² over
+    all frequencies; least squares in the cosines that make up F. What little it changes
+    the mean by is then divided out.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def export_onnx(estimator, path, *, sigma=None, overwrite=False):
     Raises
     ------
     ValueError
-        When `sigma` is missing, or not wanted.
+        When `sigma` is missing, not wanted, or no number.
     ImportError
         When the package onnx is not installed.
     FileExistsError
@@ -60,6 +60,11 @@ def _plain_network(estimator, sigma):
         )
     if sigma is not None:
         (sigma,) = check_sigmas([sigma], 1)
+        if not isinstance(sigma, float):
+            raise ValueError(
+                f"sigma of shape {sigma.shape}: an ONNX model holds the network for "
+                "one blur, pass a number."
+            )
     return weights.at(estimator._params(), sigma)
 
 

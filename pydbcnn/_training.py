@@ -150,6 +150,8 @@ class Training:
         if self.schedule.loss == "squared_error":
             return half_error, slope
         error = 2 * half_error + _LEAST_ERROR
+        if not error <= float(np.finfo(slope.dtype).max):
+            self._check_finite(math.inf)
         slope /= slope.dtype.type(error)
         return math.log(error) / 2, slope
 

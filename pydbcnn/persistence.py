@@ -2,6 +2,7 @@
 
 import json
 import math
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,13 @@ def _take_arrays(tensors):
         return taken
 
     coefs, intercepts = take("coefs"), take("intercepts")
-    kernels = list(zip(take("reblurs"), take("projections"), strict=True))
+    reblurs, projections = take("reblurs"), take("projections")
+    if len(reblurs) != len(projections):
+        raise ValueError(
+            f"{len(reblurs)} kernels that blur again but {len(projections)} that "
+            "project back"
+        )
+    kernels = list(zip(reblurs, projections, strict=True))
     combination = tuple(tensors.pop(name) for name in _COMBINATION if name in tensors)
     return LearnedArrays(coefs, intercepts, kernels, combination or None)
 
@@ -237,13 +244,13 @@ def weights_of_arrays(arrays, *, residual, inverse_filter, sigma_range):
         [np.asarray(coef) for coef in arrays.coefs],
         [np.asarray(intercept) for intercept in arrays.intercepts],
         [tuple(map(np.asarray, pair)) for pair in arrays.back_projections],
-        arrays.combination and tuple(map(np.asarray, arrays.combination)),
+        None
+        if arrays.combination is None
+        else tuple(map(np.asarray, arrays.combination)),
     )
-    if len(arrays.coefs) != 3 or len(arrays.intercepts) != 3:
-        raise ValueError(
-            f"expected weights and biases of 3 layers, got {len(arrays.coefs)} and "
-            f"{len(arrays.intercepts)}"
-        )
+    _check_numbers_of_arrays(arrays)
+    for name, array in _named(arrays).items():
+        _check_values(name, array)
     n_functions = arrays.n_basis_functions
     _check_same_axes(arrays, n_functions)
     one = arrays.one(0)
@@ -267,6 +274,26 @@ def weights_of_arrays(arrays, *, residual, inverse_filter, sigma_range):
     )
     arrays.flatten(weights, np.float64)  # whatever is left to be found
     return weights
+
+
+def _check_numbers_of_arrays(arrays):
+    """There are as many arrays of each kind as a network has."""
+    if len(arrays.coefs) != 3 or len(arrays.intercepts) != 3:
+        raise ValueError(
+            f"expected weights and biases of 3 layers, got {len(arrays.coefs)} and "
+            f"{len(arrays.intercepts)}"
+        )
+    for index, pair in enumerate(arrays.back_projections):
+        if len(pair) != 2:
+            raise ValueError(
+                f"back-projection {index + 1} has {len(pair)} arrays: expected two, "
+                "the kernel that blurs again and the one that projects back"
+            )
+    if arrays.combination is not None and len(arrays.combination) != 3:
+        raise ValueError(
+            f"the combination has {len(arrays.combination)} arrays: expected three, "
+            "the weights of the input and of the estimate, and the biases"
+        )
 
 
 def _check_same_axes(arrays, n_functions):
@@ -315,20 +342,20 @@ def _check_surroundings(arrays, network):
                 )
     n_in, n_out = network.n_channels_in, network.n_channels_out
     expected = ((n_in, n_out), (n_out, n_out), (n_out,))
-    for array, shape in zip(arrays.combination or (), expected, strict=False):
+    if arrays.combination is None:
+        return
+    for array, shape in zip(arrays.combination, expected, strict=True):
         if array.shape != shape:
             raise ValueError(
                 f"the combination has an array of shape {array.shape}: expected {shape}"
             )
-    for name, array in _named(arrays).items():
-        _check_values(name, array)
 
 
 def _check_sigma_range(sigma_range):
     if (
         not isinstance(sigma_range, (list, tuple))
         or len(sigma_range) != 2
-        or not all(isinstance(end, (int, float)) for end in sigma_range)
+        or not all(isinstance(end, Real) for end in sigma_range)
         or not MIN_SIGMA <= sigma_range[0] < sigma_range[1] <= 2 * MAX_SIGMA
     ):
         raise ValueError(

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from blur_models import deblurrer_that_sees
 from PIL import Image
+from sklearn.base import clone
 
 from pydbcnn import DBCNNDeblurrer, __version__
 from pydbcnn._images import luminance
 from pydbcnn.backends.cpu import CpuBackend
+from pydbcnn.datasets import load_deblur_dataset
 from pydbcnn.metrics import peak_signal_noise_ratio
 
 ORIENTATION = 0x0112
@@ -414,6 +416,40 @@ def test_train_evaluate_deblur(run_pydbcnn, tmp_path, dataset, photo):
     run_pydbcnn("deblur", photo, "--model", "m.safetensors")
     result = run_pydbcnn("evaluate", "m.safetensors", dataset)
     assert "mean" in result.stdout
+
+
+def test_train_what_depends_on_the_blur(run_pydbcnn, tmp_path, sharp):
+    """The same model as from Python, and the command restores with it."""
+    (tmp_path / "photos").mkdir()
+    for index, image in enumerate(sharp):
+        save_photo(tmp_path / "photos" / f"{index}.png", image)
+    run_pydbcnn("make-dataset", "photos", "pairs", "--sigma", 0.4, 1.4, "--quiet")
+    run_pydbcnn(
+        "train",
+        "pairs",
+        "-o",
+        "m.safetensors",
+        *TRAIN,
+        "--blur-aware",
+        "--back-projections",
+        1,
+        "--plot",
+        "loss.png",
+    )
+    model = DBCNNDeblurrer.load(tmp_path / "m.safetensors")
+    assert (model.n_basis_functions, model.inverse_filter) == (5, True)
+    assert (model.n_back_projections, model.loss) == (1, "log_squared_error")
+    dataset = load_deblur_dataset(tmp_path / "pairs")
+    found = min(dataset.sigma), max(dataset.sigma)
+    assert model.sigma_range_ == pytest.approx(found, abs=0.1)
+    again = clone(model).set_params(early_stopping=True).fit(dataset.X, dataset.y)
+    for coef, expected in zip(again.coefs_, model.coefs_, strict=True):
+        np.testing.assert_array_equal(coef, expected)
+    assert size_of(tmp_path / "loss.png") == (900, 720)
+    run_pydbcnn("deblur", "photos/0.png", "--model", "m.safetensors", "--sigma", 1)
+    with Image.open(tmp_path / "photos" / "0_deblurred.png") as restored:
+        expected = model.predict(sharp[:1], 1.0)[0]
+        np.testing.assert_array_equal(np.asarray(restored), expected)
 
 
 def start_training(tmp_path, dataset, name):

@@ -660,7 +660,7 @@ def test_bad_shapes_of_weights():
         ([coefs[0][:2], *coefs[1:]], intercepts, r"layer 1 have shape \(2, 3, 1, 4\)"),
         ([coefs[0], coefs[1][:, :, :3], coefs[2]], intercepts, "inputs of the next"),
         (coefs, [np.zeros(3), *intercepts[1:]], "biases of layer 1"),
-        ([coefs[0] * np.nan, *coefs[1:]], intercepts, "layer 1 holds float64 values"),
+        ([coefs[0] * np.nan, *coefs[1:]], intercepts, r"coefs\.0 holds float64 values"),
     ]
     for bad_coefs, bad_intercepts, message in cases:
         with pytest.raises(ValueError, match=message):

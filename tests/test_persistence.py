@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save, save_file
 
-from pydbcnn import DBCNNDeblurrer
-from pydbcnn.persistence import save_model
+from pydbcnn import BlurEstimator, DBCNNDeblurrer, GaussianBlurTransformer
+from pydbcnn._network import Network
+from pydbcnn.backends.reference import ReferenceBackend
+from pydbcnn.persistence import read_model, save_model
 from pydbcnn.pretrained import available_models, model_card, model_path
 
 
@@ -80,8 +83,6 @@ def test_what_cannot_be_saved_says_so(fitted, tmp_path):
 
 
 def test_notes_are_kept(fitted, tmp_path):
-    from safetensors import safe_open
-
     save_model(fitted, tmp_path / "m.safetensors", notes={"training": "by hand"})
     with safe_open(tmp_path / "m.safetensors", framework="np") as file:
         assert file.metadata()["training"] == "by hand"
@@ -119,7 +120,7 @@ def hostile_files(good):
         ),
         "other format": (save({"a": np.zeros(1)}), "not one of format 'pydbcnn-model'"),
         "newer": (
-            with_header(lambda h: h["__metadata__"].update(format_version="2")),
+            with_header(lambda h: h["__metadata__"].update(format_version="3")),
             "newer pydbcnn",
         ),
         "params no json": (params("{"), "damaged pydbcnn model"),
@@ -224,3 +225,263 @@ def test_onnx_that_is_missing_is_named(fitted, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'pydbcnn\[onnx\]'"):
         fitted.to_onnx(tmp_path / "model.onnx")
+
+
+# ------------------------------------------------- weights that depend on the blur
+
+LAYERS = [(3, 3, 3, 4), (1, 1, 4, 3), (3, 3, 3, 3)]
+FORMS = {
+    "plain": {},
+    "back-projections": {"n_back_projections": 2},
+    "combine": {"combine": True},
+    "filter": {"inverse_filter": True},
+    "polynomials": {"n_basis_functions": 3},
+    "all": {
+        "n_basis_functions": 2,
+        "inverse_filter": True,
+        "n_back_projections": 1,
+        "combine": True,
+        "sigma_noise": 0.1,
+        "loss": "log_squared_error",
+    },
+}
+
+
+def model_of(form, **params):
+    """Fitted on a few images, each with a blur of its own."""
+    random_state = np.random.RandomState(0)
+    y = random_state.randint(256, size=(4, 33, 34, 3)).astype(np.uint8)
+    X = np.concatenate(
+        [
+            GaussianBlurTransformer(sigma).transform(image[np.newaxis])
+            for sigma, image in zip((0.5, 0.8, 1.0, 1.2), y, strict=True)
+        ]
+    )
+    model = DBCNNDeblurrer(
+        n_filters=(4, 3),
+        kernel_sizes=(3, 1, 3),
+        blur_estimator=BlurEstimator(
+            hidden_layer_sizes=(4,), n_members=2, n_crops=0, max_iter=2
+        ),
+        patch_size=16,
+        max_iter=1,
+        learning_rate="cosine",
+        random_state=0,
+        **FORMS[form] | params,
+    ).fit(X, y)
+    return model, X
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_survives(form, precision, tmp_path):
+    model, X = model_of(form, precision=precision)
+    model.save(tmp_path / "model.safetensors")
+    loaded = DBCNNDeblurrer.load(tmp_path / "model.safetensors")
+    assert loaded._weights == model._weights
+    assert loaded._params().dtype == precision
+    assert loaded._params().tobytes() == model._params().tobytes()
+    assert loaded.sigma_range_ == model.sigma_range_
+    for name in FORMS[form]:
+        assert getattr(loaded, name) == getattr(model, name)
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    if model.blur_estimator_ is None:
+        assert loaded.blur_estimator_ is None
+    else:
+        np.testing.assert_array_equal(loaded.estimate_blur(X), model.estimate_blur(X))
+    read, settings = read_model(tmp_path / "model.safetensors")
+    assert read.weights == model._weights
+    assert settings["n_filters"] == (4, 3)
+    assert "blur_estimator" not in settings
+
+
+def test_a_model_that_is_told_the_blur_survives(tmp_path):
+    model, X = model_of("all")
+    bare = DBCNNDeblurrer.from_weights(
+        model.coefs_,
+        model.intercepts_,
+        back_projection_coefs=model.back_projection_coefs_,
+        combination_coefs=model.combination_coefs_,
+        sigma_range=model.sigma_range_,
+        inverse_filter=True,
+    )
+    bare.save(tmp_path / "model.safetensors")
+    loaded = DBCNNDeblurrer.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(loaded.predict(X, 1.0), model.predict(X, 1.0))
+    with pytest.raises(ValueError, match="pass sigma"):
+        loaded.predict(X)
+
+
+def test_a_loaded_model_that_depends_on_the_blur_learns_further(tmp_path):
+    model, X = model_of("all")
+    model.save(tmp_path / "model.safetensors")
+    loaded = DBCNNDeblurrer.load(tmp_path / "model.safetensors")
+    before = loaded.blur_estimator_.predict(X)
+    loaded.partial_fit(X, X)
+    assert loaded._params().tobytes() != model._params().tobytes()
+    # The file does not hold what training an estimator further takes.
+    np.testing.assert_array_equal(loaded.blur_estimator_.predict(X), before)
+    assert loaded.sigma_range_ == model.sigma_range_
+
+
+def test_files_of_format_1_still_load(tmp_path):
+    """They had no names of what came later."""
+    random_state = np.random.RandomState(0)
+    tensors = {}
+    for layer, shape in enumerate(LAYERS):
+        tensors[f"coefs.{layer}"] = random_state.normal(size=shape).astype(np.float32)
+        tensors[f"intercepts.{layer}"] = np.zeros(shape[-1], np.float32)
+    params = {
+        "n_filters": [4, 3],
+        "kernel_sizes": [3, 1, 3],
+        "residual": False,
+        "solver": "sgd",
+        "max_iter": 7,
+        "data_range": 255.0,
+    }
+    metadata = {"format": "pydbcnn-model", "format_version": "1"}
+    path = tmp_path / "old.safetensors"
+    save_file(tensors, path, metadata | {"params": json.dumps(params)})
+    model = DBCNNDeblurrer.load(path)
+    assert (model.solver, model.max_iter, model.data_range) == ("sgd", 7, 255.0)
+    assert (model.n_basis_functions, model.n_back_projections) == (1, 0)
+    assert model.sigma_range_ is model.blur_estimator_ is model.combination_coefs_
+    for layer, coef in enumerate(model.coefs_):
+        np.testing.assert_array_equal(coef, tensors[f"coefs.{layer}"])
+    X = random_state.uniform(255, size=(1, 9, 9, 3))
+    expected = ReferenceBackend().forward(
+        Network(3, 3, (4, 3), (3, 1, 3), residual=False),
+        np.concatenate(
+            [
+                tensors[name].ravel()
+                for name in sorted(tensors, key=lambda name: (name[-1], name))
+            ]
+        ),
+        X,
+        data_range=255.0,
+    )
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-4, atol=0.01)
+
+
+def _drop(name):
+    return lambda tensors, metadata: tensors.pop(name)
+
+
+def _replace(name, values):
+    return lambda tensors, metadata: tensors.update({name: values})
+
+
+def _range(text):
+    return lambda tensors, metadata: metadata.update(sigma_range=text)
+
+
+DAMAGES = {
+    "no range": (lambda t, m: m.pop("sigma_range"), r"sigma_range=None"),
+    "reversed range": (_range("[2.0, 1.0]"), r"sigma_range=\[2\.0, 1\.0\]"),
+    "long range": (_range("[1, 2, 3]"), "need two sigmas"),
+    "endless range": (_range("[0.5, Infinity]"), r"sigma_range=\[0\.5, inf\]"),
+    "text range": (_range('"0.5 1"'), "sigma_range='0.5 1'"),
+    "range no json": (_range("["), "damaged pydbcnn model"),
+    "no projection": (
+        _drop("projections.0"),
+        "1 kernels that blur again but 0 that project back",
+    ),
+    "no bias": (_drop("combination.bias"), "has 2 arrays: expected three"),
+    "small kernel": (
+        _replace("reblurs.0", np.zeros((2, 5, 5), np.float32)),
+        r"has shape \(5, 5\): expected \(17, 17\)",
+    ),
+    "three sets": (
+        _replace("reblurs.0", np.zeros((3, 17, 17), np.float32)),
+        r"reblurs\.0 has shape \(3, 17, 17\): expected 3 axes, the first of 2 basis",
+    ),
+    "no axis": (
+        _replace("intercepts.1", np.zeros(3, np.float32)),
+        r"intercepts\.1 has shape \(3,\): expected 2 axes",
+    ),
+    "NaN in a later set": (
+        _replace("intercepts.1", np.float32([[0, 0, 0], [0, np.nan, 0]])),
+        r"intercepts\.1 holds float32 values that are not all finite",
+    ),
+    "integers": (
+        _replace("combination.bias", np.zeros((2, 3), np.int32)),
+        r"combination\.bias holds int32",
+    ),
+    "no statistics": (_drop("blur.mean"), "estimator of blur has no 'mean'"),
+    "half a network": (_drop("blur.1.intercepts.0"), "estimator of blur has no"),
+    "other statistics": (
+        _replace("blur.scale", np.ones(3, np.float32)),
+        "estimator of blur holds arrays that make no networks",
+    ),
+    "more of them": (
+        _replace("blur.extra", np.ones(3, np.float32)),
+        "estimator of blur holds arrays that make no networks",
+    ),
+    "anything else": (
+        _replace("extra", np.ones(3, np.float32)),
+        r"unexpected content \['extra'\]",
+    ),
+    "filter no boolean": (
+        lambda t, m: m.update(params='{"inverse_filter": "no"}'),
+        "inverse_filter='no' is neither true nor false",
+    ),
+    "nothing that depends": (
+        lambda t, m: m.update(params='{"solver": "evil"}'),
+        "'solver'",
+    ),
+    "newer": (lambda t, m: m.update(format_version="3"), "newer pydbcnn.*upgrade"),
+    "no version": (lambda t, m: m.pop("format_version"), "newer pydbcnn"),
+}
+
+
+@pytest.fixture(scope="module")
+def parts_of_a_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "model.safetensors"
+    model_of("all")[0].save(path)
+    with safe_open(path, framework="np") as file:
+        names = list(file.keys())
+        return {name: file.get_tensor(name) for name in names}, file.metadata()
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_refused(parts_of_a_file, tmp_path, name):
+    tensors, metadata = (dict(part) for part in parts_of_a_file)
+    change, message = DAMAGES[name]
+    change(tensors, metadata)
+    path = tmp_path / "bad.safetensors"
+    save_file(tensors, path, metadata)
+    with pytest.raises(ValueError, match=message):
+        DBCNNDeblurrer.load(path)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_onnx_runtime_computes_every_form(form, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    model, X = model_of(form)
+    random_state = np.random.RandomState(1)
+    if model.n_back_projections:  # they start as zeros, and have hardly learned
+        for _, projection in model.back_projection_coefs_:
+            projection += 0.02 * random_state.normal(size=projection.shape)
+    path = tmp_path / "model.onnx"
+    images = np.tile(X, (1, 2, 2, 1)).astype(np.float32) / 255
+    sigmas = (None,) if model.sigma_range_ is None else (0.3, 0.8, 1.1, 7.0)
+    for sigma in sigmas:
+        model.to_onnx(path, sigma=sigma, overwrite=True)
+        session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        (restored,) = session.run(None, {"blurred": images})
+        expected = model.predict(images, sigma)
+        np.testing.assert_allclose(restored, expected, atol=2e-5)
+
+
+def test_onnx_models_are_for_one_blur(fitted, tmp_path):
+    model, _ = model_of("filter")
+    path = tmp_path / "model.onnx"
+    with pytest.raises(ValueError, match=r"depends on the blur.*pass sigma"):
+        model.to_onnx(path)
+    with pytest.raises(ValueError, match="expected the standard deviation"):
+        model.to_onnx(path, sigma=-1.0)
+    with pytest.raises(ValueError, match=r"sigma of shape \(2, 2\).*pass a number"):
+        model.to_onnx(path, sigma=np.ones((2, 2)))
+    with pytest.raises(ValueError, match=r"sigma=1\.0: .*same for every blur"):
+        fitted.to_onnx(path, sigma=1.0)
+    assert not path.exists()
