@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+from blur_examples import to_eight_bits
 from report import Table, csv_table
 from sklearn.frozen import FrozenEstimator
-from train_models import blurred, copies, grey, sharp_photographs, to_eight_bits
+from train_models import blurred, copies, grey, sharp_photographs
 
 from pydbcnn import BlurEstimator, DBCNNDeblurrer, GaussianBlurTransformer
 from pydbcnn.metrics import peak_signal_noise_ratio

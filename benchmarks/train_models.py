@@ -16,30 +16,28 @@ import time
 from pathlib import Path
 
 import numpy as np
+from blur_examples import (
+    SMALLEST,
+    noise_and_jpeg,
+    some_blur,
+    to_eight_bits,
+    train_blur_estimator,
+)
+from blur_examples import blurred as blurred_by
 from sklearn.frozen import FrozenEstimator
 
-from pydbcnn import (
-    BlurEstimator,
-    DBCNNDeblurrer,
-    DefocusBlurTransformer,
-    GaussianBlurTransformer,
-    JPEGTransformer,
-    MotionBlurTransformer,
-    NoiseTransformer,
-    __version__,
-)
+from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer, __version__
 from pydbcnn._checkpoint import Checkpoint
 from pydbcnn._commands.train import BLUR_AWARE
 from pydbcnn._gaussian import import_cv2
 from pydbcnn._images import luminance
-from pydbcnn._pair_sigma import sigma_of_pair
 from pydbcnn._photos import find_photos, read_photo
 from pydbcnn.persistence import save_model
 
 SIGMAS = (0.3, 3.3)  # of the blurs that are learned, in pixels
 # Reduced copies of photographs are sharper than these, as those of good lenses are.
 SIZES = (1.0, 1.0, 0.6)
-SMALLEST = 120  # pixels of a side below which photographs are left out
+N_DRAWS = 8  # examples of each photograph for what estimates the blur
 LEARNING = BLUR_AWARE | dict(
     learning_rate="cosine",
     batch_size=32,
@@ -99,56 +97,16 @@ def blurred(sharp, random_state):
 
 
 def degraded(sharp, random_state):
-    """Each image under a blur of some kind, the noise of a sensor, and JPEG."""
-    images = []
-    for image in sharp:
-        seed = random_state.randint(2**31 - 1)
-        blur = _blur_of_some_kind(random_state)
-        (result,) = blur.transform([image / np.float32(255)])
-        (result,) = NoiseTransformer(
-            gaussian_std=(0.0, 2 / 255), random_state=seed
-        ).transform([result])
-        result = to_eight_bits(255 * result)
-        if random_state.uniform() < 0.7:
-            quality = int(random_state.randint(75, 99))
-            (result,) = JPEGTransformer(quality=quality).transform([result])
-        images.append(result)
-    return images
-
-
-def _blur_of_some_kind(random_state):
-    kind = random_state.uniform()
-    if kind < 0.6:
-        return GaussianBlurTransformer(random_state.uniform(*SIGMAS))
-    if kind < 0.8:
-        return DefocusBlurTransformer(radius=random_state.uniform(0.8, 5.0))
-    return MotionBlurTransformer(
-        length=random_state.uniform(2.0, 8.0), angle=random_state.uniform(0, 180)
-    )
-
-
-def to_eight_bits(image):
-    """Values from 0 to 255, rounded."""
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    """Each image as a camera gives it: blurred in some way, noisy, a JPEG."""
+    return [
+        noise_and_jpeg(blurred_by(image, some_blur(random_state)), random_state)
+        for image in sharp
+    ]
 
 
 def grey(images):
     """Luminance between 0 and 1."""
     return [(luminance(image) / 255).astype(np.float32) for image in images]
-
-
-def train_blur_estimator(images, sharp):
-    """What tells the blur of colours, and of grey images, which have other noise."""
-    sigmas = [sigma_of_pair(*pair) for pair in zip(images, sharp, strict=True)]
-    images, sigmas = list(images), list(sigmas)
-    for index in range(0, len(sharp), 8):
-        images.append(sharp[index])
-        sigmas.append(0.0)
-    for index in range(0, len(images), 3):
-        levels = to_eight_bits(luminance(images[index]))
-        images.append(np.repeat(levels[..., np.newaxis], 3, axis=2))
-        sigmas.append(sigmas[index])
-    return BlurEstimator(random_state=0).fit(images, sigmas)
 
 
 def coloured(model):
@@ -209,41 +167,39 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
 
-    sharp = copies(sharp_photographs(options.photos, options.limit), options.copies)
-    soft = blurred(sharp, np.random.RandomState(0))
+    photos = sharp_photographs(options.photos, options.limit)
+    sharp = copies(photos, options.copies)
     recipes = {"mild-fast": mild_fast, "mild": mild, "robust": robust}
     model = None
     for (name, recipe), epochs in zip(recipes.items(), options.epochs, strict=True):
         path = options.out / f"{name}.safetensors"
-        if path.exists():
-            model = DBCNNDeblurrer.load(path)
-            continue
-        model, X, y = recipe(model, sharp, soft)
-        model.set_params(max_iter=epochs, verbose=True)
-        train(name, model, X, y, options)
+        if not path.exists():
+            model, X, y = recipe(model, photos, sharp)
+            model.set_params(max_iter=epochs, verbose=LEARNING["verbose"])
+            train(name, model, X, y, options)
         # As if it had been there: the next model goes on from no hidden state.
         model = DBCNNDeblurrer.load(path)
 
 
-def mild_fast(_, sharp, soft):
+def mild_fast(_, photos, sharp):
     """A model of luminance, from nothing."""
-    estimator = FrozenEstimator(train_blur_estimator(soft, sharp))
-    model = DBCNNDeblurrer(blur_estimator=estimator, **LEARNING)
+    estimator = train_blur_estimator(photos, N_DRAWS)
+    model = DBCNNDeblurrer(blur_estimator=FrozenEstimator(estimator), **LEARNING)
+    soft = blurred(sharp, np.random.RandomState(0))
     return model, grey(soft), grey(sharp)
 
 
-def mild(model, sharp, soft):
+def mild(model, _, sharp):
     """A model of colours, from that of luminance; what tells the blur is the same."""
-    return coloured(model), soft, sharp
+    return coloured(model), blurred(sharp, np.random.RandomState(0)), sharp
 
 
-def robust(model, sharp, soft):
+def robust(model, photos, sharp):
     """The model of colours, trained further on what cameras do."""
-    worse = degraded(sharp, np.random.RandomState(1))
-    estimator = train_blur_estimator(soft + worse, sharp + sharp)
+    estimator = train_blur_estimator(photos, N_DRAWS, cameras=True)
     model.blur_estimator_ = FrozenEstimator(estimator)
     model.set_params(warm_start=True, blur_estimator=model.blur_estimator_)
-    return model, worse, sharp
+    return model, degraded(sharp, np.random.RandomState(1)), sharp
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The script that trains the models that ship, on three tiny photographs."""
 
+import blur_examples
 import numpy as np
 import pytest
 import train_models
@@ -17,7 +18,7 @@ NAMES = ("mild-fast", "mild", "robust")
 def photos(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
-    side = train_models.SMALLEST
+    side = blur_examples.SMALLEST
     for index, (top, left) in enumerate(((0, 0), (150, 200), (250, 100))):
         image = load_sample_images()[index % 2][top : top + side, left : left + side]
         Image.fromarray(image).save(folder / f"{index}.png")
@@ -31,8 +32,9 @@ def little(monkeypatch):
     """A small network and estimator: the way is the same."""
     little = dict(n_filters=(4, 3), kernel_sizes=(3, 1, 3), verbose=False)
     monkeypatch.setattr(train_models, "LEARNING", train_models.LEARNING | little)
+    monkeypatch.setattr(train_models, "N_DRAWS", 2)
     monkeypatch.setattr(
-        train_models,
+        blur_examples,
         "BlurEstimator",
         lambda **params: BlurEstimator(
             hidden_layer_sizes=(4,), n_members=1, n_crops=0, max_iter=2, **params
