@@ -263,3 +263,8 @@ def _without_outliers(sigma):
     from scipy.ndimage import median_filter
 
     return median_filter(sigma, size=3, mode="nearest")
+
+
+def split(values, n):
+    """The first n of a list and the rest, or None twice."""
+    return (None, None) if values is None else (values[:n], values[n:])
