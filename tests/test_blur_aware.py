@@ -29,6 +29,7 @@ from pydbcnn._inverse_filter import (
     inverse_filter,
 )
 from pydbcnn._learned_arrays import LearnedArrays
+from pydbcnn._model import SHARP_BELOW
 from pydbcnn._network import Network, unfold
 from pydbcnn._optimizers import Adam
 from pydbcnn._sampling import Group, RandomPatches
@@ -798,8 +799,10 @@ def test_types_come_back(soft, aware, dtype):
 
 
 def test_blind_prediction_is_that_for_the_estimate(soft, aware):
-    estimates = aware.estimate_blur(soft)
-    undone = np.where(estimates < 0.5, 0.0, estimates)
+    regressor = aware.blur_estimator_.regressor_
+    cautious = np.array([regressor.cautious_sigma(image, 255.0) for image in soft])
+    assert (cautious <= aware.estimate_blur(soft)).all()
+    undone = np.where(cautious < SHARP_BELOW, 0.0, cautious)
     np.testing.assert_array_equal(aware.predict(soft), aware.predict(soft, undone))
     expected = peak_signal_noise_ratio(soft, aware.predict(soft, 1.0))
     assert aware.score(soft, soft, 1.0) == pytest.approx(expected)
