@@ -160,7 +160,7 @@ def main(arguments=None):
     parser.add_argument("photos", type=Path, help="folder of sharp photographs")
     parser.add_argument("--out", type=Path, required=True, help="folder for the models")
     parser.add_argument(
-        "--epochs", type=int, nargs=3, default=(16, 14, 10), help="of each model"
+        "--epochs", type=int, nargs=3, default=(16, 8, 5), help="of each model"
     )
     parser.add_argument("--copies", type=int, default=6, help="of each photograph")
     parser.add_argument("--limit", type=int, help="of photographs, for a trial")

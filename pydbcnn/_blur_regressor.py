@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ._blur_statistics import N_STATISTICS, blur_statistics
+from ._blur_statistics import N_STATISTICS, blur_statistics, has_edges
 
 # The target is sqrt(sigma² + 0.3²): with pixels of a size of their own, blurs far below
 # it look all alike, and telling them apart should not cost precision elsewhere.
@@ -58,7 +58,12 @@ class BlurRegressor:
         return self.sigma_of_statistics(blur_statistics(image, data_range))
 
     def cautious_sigma(self, image, data_range):
-        """A sigma to undo: rather too low than too high, the more so in doubt."""
+        """A sigma to undo: rather too low than too high, the more so in doubt.
+
+        0 where there is nothing that a blur could show at.
+        """
+        if not has_edges(image, data_range):
+            return 0.0
         statistics = blur_statistics(image, data_range)
         return self.sigma_of_statistics(statistics, caution=_CAUTION)
 

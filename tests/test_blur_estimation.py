@@ -264,7 +264,7 @@ def test_a_regressor_is_the_mean_of_networks():
     assert regressor.sigma_of_statistics(statistics) == pytest.approx(
         expected, abs=6e-4
     )
-    assert regressor_that_says(1.25).sigma(np.zeros((4, 4, 1)), 1.0) == 1.25
+    assert regressor_that_says(1.25).sigma(np.eye(32)[..., np.newaxis], 1.0) == 1.25
 
 
 def test_a_regressor_survives_as_tensors():
@@ -549,9 +549,25 @@ def test_a_fit_that_fails_leaves_the_last_one(quick, few):
     assert quick.partial_fit(*few).n_samples_seen_ == 24
 
 
+@pytest.mark.parametrize("noise", [0, 2])
+def test_without_edges_there_is_nothing_to_undo(noise):
+    """Plain areas and gentle slopes; half a step of 24 levels is enough to see."""
+    told = regressor_that_says(2.0)
+    random_state = np.random.RandomState(0)
+    plain = np.full((80, 90, 1), 120.0)
+    slope = plain + np.arange(90)[:, np.newaxis]
+    step = plain + 24 * (np.arange(90)[:, np.newaxis] > 40)
+    for image, expected in ((plain, 0.0), (slope, 0.0), (step, 2.0)):
+        noisy = image + random_state.normal(scale=noise, size=image.shape)
+        noisy = noisy.round().astype(np.uint8)
+        assert told.cautious_sigma(noisy, 255.0) == expected
+        assert told.sigma(noisy, 255.0) == 2.0
+
+
 def test_caution_follows_doubt():
     """Half a standard deviation of what the networks say below their mean."""
     image = np.zeros((40, 40, 1))
+    image[10:30] = 1.0
     sigmas = np.array([1.0, 1.5, 1.7])
     members = tuple(regressor_that_says(sigma).members[0] for sigma in sigmas)
     agreed = regressor_that_says(1.5)
