@@ -109,7 +109,7 @@ def main():
     text = (
         f"PSNR of luminance in dB on {len(held_out)} photographs that were held out, "
         "by the sigma of their blur, which was given; after "
-        f"{n_patches:,} patches.\n\n"
+        f"{n_patches:,} patches. Seconds are of training, and to be taken roughly.\n\n"
     )
     table = csv_table(Table(columns, rows, []))
     options.output.write_text(f"{text}{table}\n", encoding="utf-8")

@@ -386,9 +386,9 @@ def test_parts_of_the_report():
     assert parts["Estimated sigma"].rows[0] == ["A: mild", "-", "0.200"]
     assert parts["Came out worse, by set"].columns == ["", "A", "all"]
     assert parts["Came out worse, by set"].rows == [
-        ["Wiener, true kernel", "0 of 2", "0 of 2, 0 %"],
-        ["mild", "0 of 3", "0 of 3, 0 %"],
-        ["mild-fast", "2 of 3", "2 of 3, 67 %"],
+        ["Wiener, true kernel", "0 of 2", "0 of 2, 0.0 %"],
+        ["mild", "0 of 3", "0 of 3, 0.0 %"],
+        ["mild-fast", "2 of 3", "2 of 3, 66.7 %"],
     ]
     assert parts["Came out worse, by sigma"].rows[2] == [
         "mild-fast",

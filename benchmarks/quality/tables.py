@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from report import NO_FIGURE, Table, percent
+from report import NO_FIGURE, Table
 
 from pydbcnn.metrics import MAX_PSNR
 
@@ -177,7 +177,7 @@ def worse_table(scores, field, *, total=True):
         cells = [_share(*counts.get((method, group), (0, 0))) for group in groups]
         if total:
             n_worse, n_cases = (sum(column) for column in zip(*found, strict=True))
-            cells.append(f"{_share(n_worse, n_cases)}, {percent(n_worse / n_cases)}")
+            cells.append(f"{_share(n_worse, n_cases)}, {100 * n_worse / n_cases:.1f} %")
         lines.append([method, *cells])
     return Table([*columns, *(["all"] if total else [])], lines, [])
 
