@@ -197,8 +197,7 @@ def mild(model, _, sharp):
 def robust(model, photos, sharp):
     """The model of colours, trained further on what cameras do."""
     estimator = train_blur_estimator(photos, N_DRAWS, cameras=True)
-    model.blur_estimator_ = FrozenEstimator(estimator)
-    model.set_params(warm_start=True, blur_estimator=model.blur_estimator_)
+    model.set_params(warm_start=True, blur_estimator=FrozenEstimator(estimator))
     return model, degraded(sharp, np.random.RandomState(1)), sharp
 
 

@@ -181,7 +181,7 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         """
         if not hasattr(self, "regressor_"):
             return self.fit(X, y)
-        if self._networks is None:
+        if self.is_from_file:
             return self
         samples, targets = self._samples(X, y, self._random_state)
         inputs = self.regressor_.standardise(samples)
@@ -223,6 +223,11 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+    @property
+    def is_from_file(self):
+        """Whether it holds what is needed to predict, and not to go on learning."""
+        return self._networks is None
 
     @classmethod
     def from_regressor(cls, regressor):

@@ -53,9 +53,15 @@ def estimate_blur(images, *, tile_size=None, model="robust", data_range=None):
     from ._blur_estimator import estimate
     from ._inference import find_model
 
-    return estimate(
-        _regressor(find_model(model)), as_images(images), data_range, tile_size
-    )
+    checked = as_images(images, "images")
+    shape = checked.batches[0].shape
+    if not (checked.has_channels or checked.is_list) and shape[2] in (3, 4):
+        raise ValueError(
+            f"images of shape {shape[:3]} would be {shape[0]} greyscale images of "
+            f"{shape[2]} columns: for one image with channels, pass "
+            "images[np.newaxis]."
+        )
+    return estimate(_regressor(find_model(model)), checked, data_range, tile_size)
 
 
 def _regressor(path):

@@ -1,6 +1,7 @@
 """How DBCNNDeblurrer learns: from its parameters and pairs to weights."""
 
 import warnings
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
@@ -41,14 +42,14 @@ class FittingMixin:
         weights = self._weights_for(network, pairs, fresh)
         pairs.check_geometry(weights.radius)
         training = self._start_training(weights, fresh, incremental)
-        blur_estimator = self._learn_blur(
-            pairs, fresh, incremental, training.random_state
-        )
         train, held_out = pairs, None
         if self.early_stopping:
             train, held_out = pairs.split(
                 self.validation_fraction, training.random_state
             )
+        blur_estimator = self._learn_blur(
+            train, fresh, incremental, training.random_state
+        )
         sampler = self._sampler(train, weights.radius)
         if checkpoint is not None:
             checkpoint.restore(training)
@@ -118,11 +119,13 @@ class FittingMixin:
         """What estimates the blur, trained on the blurred images and on sharp ones."""
         if pairs.sigmas is None:
             return None
-        estimator = None if fresh else self.blur_estimator_
+        if isinstance(self.blur_estimator, FrozenEstimator):
+            check_is_fitted(self.blur_estimator, "regressor_")
+            return self.blur_estimator
+        estimator = None if fresh else deepcopy(self.blur_estimator_)
         if estimator is None:
             estimator = self._new_blur_estimator(random_state)
-        if isinstance(estimator, FrozenEstimator):
-            check_is_fitted(estimator, "regressor_")
+        elif isinstance(estimator, FrozenEstimator) or estimator.is_from_file:
             return estimator
         X, y = (
             [image for batch in side for image in batch] for side in (pairs.X, pairs.y)
@@ -135,8 +138,6 @@ class FittingMixin:
         return learn([*X, *sharp], np.concatenate([pairs.sigmas, np.zeros(len(sharp))]))
 
     def _new_blur_estimator(self, random_state):
-        if isinstance(self.blur_estimator, FrozenEstimator):
-            return self.blur_estimator
         estimator = clone(self.blur_estimator or BlurEstimator())
         if estimator.random_state is None:
             estimator.set_params(random_state=random_state.randint(2**31 - 1))

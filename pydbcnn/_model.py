@@ -17,7 +17,8 @@ from .backends.reference import mirrored_tile, write_pixels
 # To leave a blur as weak as this alone costs little; to undo one that is not there
 # makes halos.
 SHARP_BELOW = 0.6
-_KNOWN_SHARP = 0.2  # a given sigma below this changes no pixel that counts
+# A given sigma below this changes no pixel that counts.
+KNOWN_SHARP = 0.8 * MIN_SIGMA
 _LEVEL_STEP = 1.1  # ratio of the sigmas between which a varying blur is interpolated
 _BLOCK = 256  # pixels of a side that are restored together when the blur varies
 
@@ -124,12 +125,12 @@ class _ImageRestorer:
         sigma = sigma_of_tiles(
             self.model.regressor.cautious_sigma, self.image, self.data_range, tile_size
         )
-        self._varying(_without_outliers(sigma), SHARP_BELOW)
+        self._varying(_agreed(sigma), SHARP_BELOW, SHARP_BELOW * _LEVEL_STEP)
 
     def known(self, sigma):
         if np.ndim(sigma) > 0:
-            self._varying(np.asarray(sigma, float), _KNOWN_SHARP)
-        elif sigma < _KNOWN_SHARP and self._keeps_channels():
+            self._varying(np.asarray(sigma, float), KNOWN_SHARP, MIN_SIGMA)
+        elif sigma < KNOWN_SHARP and self._keeps_channels():
             self.output[...] = self.image
             self._report(self.image)
         else:
@@ -143,12 +144,14 @@ class _ImageRestorer:
                 out=self.output[np.newaxis],
             )
 
-    def _varying(self, sigma, sharp_below):
+    def _varying(self, sigma, as_it_is, restored):
         """Each pixel from the estimates for the two sigmas next to its own.
 
-        Sigma is continuous, and so are the weights of the two: there are no seams.
+        Up to `as_it_is` the image stays, and from `restored` on it is restored; between
+        them it is blended. Sigma is continuous, and so are the weights: there are no
+        seams.
         """
-        levels = self._levels(sharp_below)
+        levels = self._levels(as_it_is, restored)
         height, width, _ = self.image.shape
         for top in range(0, height, _BLOCK):
             for left in range(0, width, _BLOCK):
@@ -164,14 +167,13 @@ class _ImageRestorer:
                 write_pixels(self._blend(levels, place, rows, columns), part)
                 self._report(part)
 
-    def _levels(self, sharp_below):
+    def _levels(self, as_it_is, low):
         """Sigmas of the estimates; the first stands for the image as it is."""
-        low = max(sharp_below, MIN_SIGMA)
         # Weights for weak blurs alone serve for all that lies above their range.
         high = max(self.model.weights.sigma_range[1], low * _LEVEL_STEP)
         n_steps = int(np.ceil(np.log(high / low) / np.log(_LEVEL_STEP)))
         levels = low * (high / low) ** (np.arange(n_steps + 1) / n_steps)
-        return np.concatenate([[0.8 * low], levels])
+        return np.concatenate([[as_it_is], levels])
 
     def _blend(self, levels, place, rows, columns):
         first = int(np.floor(place.min()))
@@ -258,11 +260,23 @@ def _check_sigma(value):
     return float(sigma) if sigma.ndim == 0 else sigma.astype(float)
 
 
-def _without_outliers(sigma):
-    """Each tile with the median of itself and its neighbours: one may be all sky."""
-    from scipy.ndimage import median_filter
+def _agreed(sigma):
+    """Each tile with the median of those around it, and itself, that tell anything.
 
-    return median_filter(sigma, size=3, mode="nearest")
+    Of tiles without edges sigma is 0. They take part in no median, and take that of
+    their neighbours, or the mean of all where these tell nothing either; without one
+    tile that tells, all stay 0.
+    """
+    told = np.where(sigma > 0, sigma, np.nan)
+    if np.isnan(told).all():
+        return sigma
+    padded = np.pad(told, 1, mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    around = around.reshape(*sigma.shape, 9)
+    around = np.where(
+        np.isnan(around).all(axis=-1, keepdims=True), np.nanmean(told), around
+    )
+    return np.nanmedian(around, axis=-1)
 
 
 def split(values, n):

@@ -175,7 +175,9 @@ class StoredModelMixin:
         estimator._validate_params()
         estimator.blur_estimator_ = None
         if model.regressor is not None:
-            estimator.blur_estimator_ = BlurEstimator.from_regressor(model.regressor)
+            estimator.blur_estimator_ = BlurEstimator.from_regressor(
+                model.regressor
+            ).set_params(data_range=estimator.data_range)
         estimator._set_weights(model.weights, model.params.astype(estimator._dtype()))
         return estimator
 

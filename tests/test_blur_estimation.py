@@ -580,3 +580,12 @@ def test_caution_follows_doubt():
     assert in_doubt.sigma(image, 1.0) == pytest.approx(middle, abs=1e-3)
     assert in_doubt.cautious_sigma(image, 1.0) == pytest.approx(low, abs=1e-3)
     assert agreed.cautious_sigma(image, 1.0) == agreed.sigma(image, 1.0) == 1.5
+
+
+def test_a_small_subject_is_enough_to_undo_a_blur():
+    """One part in a hundred of the image."""
+    random_state = np.random.RandomState(0)
+    image = np.full((400, 400, 1), 200, np.uint8)
+    detail = blur(random_state.randint(0, 256, (40, 40, 1)).astype(np.uint8), 1.5)
+    image[100:140, 200:240] = detail
+    assert regressor_that_says(1.5).cautious_sigma(image, 255.0) == 1.5
