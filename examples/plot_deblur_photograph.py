@@ -2,7 +2,7 @@
 Deblur a photograph
 ===================
 
-A sharp photograph is blurred with a Gaussian, and the model that ships with the
+A sharp photograph is blurred with a Gaussian, and a model that ships with the
 package takes the blur away again. The model is blind: it is not told how wide the
 Gaussian was. Since the sharp photograph is known here, the peak signal-to-noise
 ratio (PSNR) says how close the result comes to it.

@@ -22,7 +22,9 @@ class GaussianBlurTransformer(ImageTransformer):
 
     The kernel and the result are those of ``cv2.GaussianBlur``: along each axis the
     weights are proportional to exp(-d² / (2 sigma²)) at a distance of d pixels, and
-    add up to 1. The transformer is stateless: it needs no fit.
+    add up to 1. For uint8, OpenCV computes with weights of 8 bits: results differ from
+    the rounded ones of floats by a level or two. The transformer is stateless: it needs
+    no fit.
 
     Parameters
     ----------

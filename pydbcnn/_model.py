@@ -236,7 +236,8 @@ def check_sigmas(sigma, n_images):
     if len(sigmas) != n_images:
         raise ValueError(
             f"sigma holds {len(sigmas)} value(s) for {n_images} image(s): pass one "
-            "number for all, or one number or array of tiles for each."
+            "number for all, or one number or array of tiles for each; the tiles of a "
+            "single image are sigma=[array]."
         )
     return [_check_sigma(value) for value in sigmas]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -464,7 +465,7 @@ def start_training(tmp_path, dataset, name):
             name,
             *map(str, TRAIN),
             "--epochs",
-            "60",
+            "150",
         ],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
@@ -477,7 +478,7 @@ def start_training(tmp_path, dataset, name):
 def test_interrupted_training_ends_with_the_same_weights(
     run_pydbcnn, tmp_path, dataset, how
 ):
-    arguments = (*TRAIN, "--epochs", 60)
+    arguments = (*TRAIN, "--epochs", 150)
     run_pydbcnn("train", dataset, "-o", "whole.safetensors", *arguments)
     checkpoint = tmp_path / "parts.checkpoint.safetensors"
     process = start_training(tmp_path, dataset, "parts.safetensors")
@@ -632,3 +633,9 @@ def test_the_installed_command_is_the_same():
         [command, "--version"], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == __version__
+
+
+def test_a_sigma_beyond_what_was_learned_is_named(run_pydbcnn, photo):
+    result = run_pydbcnn("deblur", photo, "--sigma", 100)
+    assert re.search(r"--sigma 100 is beyond the 3\.\d+ pixels", result.stderr)
+    assert "1 restored" in result.stdout

@@ -88,6 +88,12 @@ def run(options):
         return 1
     restorer = Restorer(options.model, options.device, options.precision)
     restorer.check_blur(options.sigma, options.tile_size)
+    strongest = restorer.network.weights.sigma_range[1]
+    if options.sigma is not None and options.sigma > strongest:
+        complain(
+            f"--sigma {options.sigma:g} is beyond the {strongest:g} pixels that the "
+            f"model has learned from, and counts as {strongest:g}"
+        )
     n_done = _restore_all(jobs, restorer, options)
     n_failed += len(jobs) - n_done
     if not options.quiet:

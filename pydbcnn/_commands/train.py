@@ -78,7 +78,7 @@ def add_arguments(parser):
         "--blur-aware",
         action="store_true",
         help="weights that depend on the blur, which is estimated from each photo; the "
-        "dataset needs a range of blurs, sharp photos among them",
+        "dataset needs a range of blurs",
     )
     parser.add_argument(
         "--back-projections",
