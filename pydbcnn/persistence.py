@@ -299,12 +299,8 @@ def _check_numbers_of_arrays(arrays):
 def _check_same_axes(arrays, n_functions):
     """All arrays have the axis of the basis functions, or none has it."""
     for name, array in _named(arrays).items():
-        n_axes = (
-            _N_AXES[name.split(".")[0]]
-            if name not in _COMBINATION
-            else (1 if name == "combination.bias" else 2)
-        )
-        expected = n_axes + (n_functions > 1)
+        kind = name if name in _COMBINATION else name.split(".")[0]
+        expected = _N_AXES[kind] + (n_functions > 1)
         if array.ndim != expected or (n_functions > 1 and len(array) != n_functions):
             raise ValueError(
                 f"{name} has shape {array.shape}: expected {expected} axes"
@@ -312,7 +308,9 @@ def _check_same_axes(arrays, n_functions):
             )
 
 
-_N_AXES = {"coefs": 4, "intercepts": 1, "reblurs": 2, "projections": 2}
+_N_AXES = {"coefs": 4, "intercepts": 1, "reblurs": 2, "projections": 2} | dict(
+    zip(_COMBINATION, (2, 2, 1), strict=True)
+)
 
 
 def _check_layers(arrays):
