@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._blur_regressor import BlurRegressor, to_target
 from ._blur_statistics import blur_statistics
 from ._images import as_images, resolve_data_range
-from ._model import sigma_of_tiles
+from ._model import sigma_of
 from .backends._threads import thread_count
 
 _SMALLEST_CROP = 64
@@ -305,10 +305,7 @@ def estimate(regressor, images, data_range, tile_size=None):
     """Sigma of each of `Images`, or of their tiles; see `BlurEstimator.predict`."""
     scale = resolve_data_range(data_range, images.dtype)
     sigmas = [
-        regressor.sigma(image, scale)
-        if tile_size is None
-        else sigma_of_tiles(regressor.sigma, image, scale, tile_size)
-        for image in images.each()
+        sigma_of(regressor.sigma, image, scale, tile_size) for image in images.each()
     ]
     return np.array(sigmas) if tile_size is None else sigmas
 

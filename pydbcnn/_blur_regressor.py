@@ -9,7 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from ._blur_statistics import N_STATISTICS, blur_statistics, has_edges
+from ._blur_statistics import (
+    N_STATISTICS,
+    blur_statistics,
+    has_edges,
+    seen_regions,
+    statistics_of,
+)
 
 # The target is sqrt(sigma² + 0.3²): with pixels of a size of their own, blurs far below
 # it look all alike, and telling them apart should not cost precision elsewhere.
@@ -62,10 +68,10 @@ class BlurRegressor:
 
         0 where there is nothing that a blur could show at.
         """
-        if not has_edges(image, data_range):
+        regions = seen_regions(image, data_range)
+        if not has_edges(regions):
             return 0.0
-        statistics = blur_statistics(image, data_range)
-        return self.sigma_of_statistics(statistics, caution=_CAUTION)
+        return self.sigma_of_statistics(statistics_of(regions), caution=_CAUTION)
 
     def sigma_of_statistics(self, statistics, caution=0.0):
         """Sigma of the blur of an image with these statistics.

@@ -35,8 +35,8 @@ _WINDOWS = (5, 9)  # sides of the windows in which contrast is taken
 _FLOOR = 0.01  # power far below that of rounding to 8 bits, so that logarithms exist
 
 
-def blur_statistics(image, data_range):
-    """Statistics of one image that tell about its blur.
+def seen_regions(image, data_range):
+    """What is looked at of an image: luminance of 8 bits.
 
     Parameters
     ----------
@@ -47,9 +47,24 @@ def blur_statistics(image, data_range):
 
     Returns
     -------
+    regions : list of array of shape (height, width), float32
+        From 0 to 255: the whole image, or parts of a large one.
+    """
+    return [_eight_bits(part, data_range) for part in _regions(image)]
+
+
+def blur_statistics(image, data_range):
+    """Statistics of one image, as `seen_regions` takes it, that tell about its blur.
+
+    Returns
+    -------
     statistics : array of shape (N_STATISTICS,), float64
     """
-    regions = [_eight_bits(part, data_range) for part in _regions(image)]
+    return statistics_of(seen_regions(image, data_range))
+
+
+def statistics_of(regions):
+    """The same of what `seen_regions` has returned."""
     return np.concatenate(
         [
             _spectral(regions),
@@ -60,21 +75,11 @@ def blur_statistics(image, data_range):
     )
 
 
-def has_edges(image, data_range):
-    """Whether there is anything in an image that a blur could show at.
+def has_edges(regions):
+    """Whether there is anything in `seen_regions` that a blur could show at.
 
-    Parameters
-    ----------
-    image : array of shape (height, width, channels)
-    data_range : float
-        As in `blur_statistics`.
-
-    Returns
-    -------
-    has_edges : bool
-        False for plain areas, gentle slopes and what noise makes of them.
+    Not in plain areas, in gentle slopes, and in what noise makes of them.
     """
-    regions = [_eight_bits(part, data_range) for part in _regions(image)]
     slopes = _pooled([_slope(gaussian_blur(part, _SCALES[2])) for part in regions])
     return bool(np.percentile(slopes, _EDGE_PERCENTILE) >= _LEAST_EDGE)
 

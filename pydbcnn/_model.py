@@ -97,9 +97,7 @@ class DeblurModel:
         -------
         sigma : float or array of shape (rows, columns)
         """
-        if tile_size is None:
-            return self.regressor.sigma(image, data_range)
-        return sigma_of_tiles(self.regressor.sigma, image, data_range, tile_size)
+        return sigma_of(self.regressor.sigma, image, data_range, tile_size)
 
     def sigma_to_undo(self, image, data_range):
         """What `restore` undoes blind: a cautious sigma, 0 for what looks sharp."""
@@ -210,6 +208,13 @@ class _ImageRestorer:
     def _report(self, part):
         if self.on_pixels is not None:
             self.on_pixels(part.shape[0] * part.shape[1])
+
+
+def sigma_of(tell, image, data_range, tile_size):
+    """Sigma of an image as `tell` sees it, or of its tiles where they have a size."""
+    if tile_size is None:
+        return tell(image, data_range)
+    return sigma_of_tiles(tell, image, data_range, tile_size)
 
 
 def sigma_of_tiles(tell, image, data_range, tile_size):
