@@ -1,0 +1,1 @@
+"""What the GPU engine, `pydbcnn.backends.cuda`, is made of."""

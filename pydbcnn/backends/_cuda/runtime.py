@@ -1,0 +1,87 @@
+"""Kernels by name, and what is checked before each launch."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .arrays import Image, Region
+
+_FREE_SHARED_MEMORY = 48 * 1024  # bytes of a block that need not be asked for
+
+
+@dataclass
+class Runtime:
+    """A device, as far as the engine needs to know it.
+
+    Parameters
+    ----------
+    xp : module
+        CuPy; where the tests run kernels on the host, what stands in for it.
+    load_module : callable
+        From the name of a kernel to a module with ``get_function(name)``.
+    max_shared_memory : int
+        Bytes that a block may have.
+    n_processors : int
+    """
+
+    xp: object
+    load_module: object
+    max_shared_memory: int
+    n_processors: int
+    _functions: dict = field(default_factory=dict)
+
+    def launch(self, name, grid, block, args, *, shared_memory=0):
+        """Run a kernel on the current stream.
+
+        Parameters
+        ----------
+        name : str
+            C++ name of the kernel, with the arguments of its template.
+        grid, block : tuple of int
+        args : sequence of device array, Image, Region, int or float
+            Integers arrive as ``long long``, floats as ``float``.
+        shared_memory : int, default=0
+            Bytes of each block.
+        """
+        function = self._function(name)
+        if shared_memory > _FREE_SHARED_MEMORY:
+            function.max_dynamic_shared_size_bytes = shared_memory
+        function(
+            grid,
+            block,
+            tuple(self._argument(name, arg) for arg in args),
+            shared_mem=shared_memory,
+        )
+
+    def _function(self, name):
+        if name not in self._functions:
+            self._functions[name] = self.load_module(name).get_function(name)
+        return self._functions[name]
+
+    def _argument(self, kernel, arg):
+        if isinstance(arg, Image):
+            return arg.struct(self._address(kernel, arg.array))
+        if isinstance(arg, Region):
+            return arg.struct()
+        if isinstance(arg, (int, np.integer)):
+            return np.int64(arg)
+        if isinstance(arg, (float, np.floating)):
+            return np.float32(arg)
+        self._address(kernel, arg)
+        return arg
+
+    def _address(self, kernel, array):
+        """Where an array lies; a kernel knows nothing of strides."""
+        if not array.flags.c_contiguous:
+            raise AssertionError(
+                f"{kernel} got an array of shape {array.shape} with gaps"
+            )
+        return array.__cuda_array_interface__["data"][0]
+
+    def to_device(self, array):
+        """A host array on the device, without gaps."""
+        return self.xp.ascontiguousarray(self.xp.asarray(array))
+
+    def to_host(self, array):
+        """A device array as a NumPy array."""
+        return self.xp.asnumpy(array)
