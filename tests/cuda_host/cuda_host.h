@@ -70,17 +70,16 @@ __attribute__((noinline)) static void __syncthreads()
 {
     using namespace cuda_host;
     if (++n_at_barrier < n_threads) {
-        fibers[current].wait = AT_BARRIER;
+        waits[current] = AT_BARRIER;
         return to_scheduler();
     }
     n_at_barrier = 0;
-    for (int i = 0; i < n_threads; ++i)
-        fibers[i].wait = READY;
+    memset(waits, READY, n_threads);
 }
 
 __attribute__((noinline)) static void __syncwarp(unsigned mask = 0xffffffffu)
 {
-    cuda_host::meet("__syncwarp", {mask}, [](cuda_host::Fiber*) {});
+    cuda_host::meet("__syncwarp", {mask}, [](cuda_host::Lane*) {});
 }
 
 namespace cuda_host {
@@ -93,17 +92,17 @@ __attribute__((noinline)) T shuffle(const char* name, unsigned mask, T value,
     if (width < 1 || width > warpSize || width & (width - 1))
         fail("%s: width %d is no power of two up to 32", name, width);
     T result;
-    const auto exchange = [=](Fiber* lanes) {
+    const auto exchange = [=](Lane* warp) {
         for (int lane = 0; lane < warpSize; ++lane) {
             if (!(mask >> lane & 1))
                 continue;
-            const Operand& operand = lanes[lane].operand;
+            const Operand& operand = warp[lane].operand;
             const int first = lane & ~(width - 1);
             int from = source(lane - first, (int)operand.b0, width);
             from = from < 0 || from >= width ? lane : first + from;
             if (!(mask >> from & 1))
                 fail("%s: lane %d reads lane %d, which takes no part", name, lane, from);
-            *(T*)operand.result = *(const T*)lanes[from].operand.a;
+            *(T*)operand.result = *(const T*)warp[from].operand.a;
         }
     };
     meet(name, {mask, &result, &value, (unsigned)argument}, exchange);
