@@ -11,6 +11,7 @@ from guarded import PAGE, between_pages
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 POISON = 0xFF  # bytes of a NaN, in every floating-point type
+_N_GUARDS = 1024  # pages, so that a wrong row is found as well as a wrong pixel
 _VECTOR = 16  # bytes of the largest access of a kernel
 
 
@@ -27,7 +28,7 @@ class Memory:
     """
 
     def __init__(self, n_bytes, alignment, at):
-        self.pages = between_pages(n_bytes)
+        self.pages = between_pages(n_bytes, _N_GUARDS)
         self.pages[:] = POISON
         self.start = 0
         if at == "end":
@@ -38,8 +39,8 @@ class Memory:
 
     def owns(self, address):
         """Whether an address lies in the pages, or in those that guard them."""
-        first = self.pages.ctypes.data
-        return first - PAGE <= address < first + self.pages.size + PAGE
+        first, guards = self.pages.ctypes.data, _N_GUARDS * PAGE
+        return -guards <= address - first < self.pages.size + guards
 
     def place(self, address):
         """Where an address lies, in words."""

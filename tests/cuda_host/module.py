@@ -18,8 +18,8 @@ FLAGS = ["-std=c++17", "-O2", "-fPIC", "-fno-strict-aliasing", "-ffp-contract=of
 FLAGS += ["-w", "-D_FORTIFY_SOURCE=0", "-fno-sanitize-recover=all"]
 CHECKS = "alignment,bounds,signed-integer-overflow,shift,integer-divide-by-zero"
 FREE_SHARED_MEMORY = 48 * 1024
-_DYNAMIC = re.compile(
-    r"(?m)^([ \t]+)extern\s+__shared__\s+(?:__align__\s*\(\d+\)\s*)?"
+_DYNAMIC = re.compile(  # in a function: something stands before it on the line
+    r"(?<=[ \t{;])extern\s+__shared__\s+(?:__align__\s*\(\d+\)\s*)?"
     r"([^;]*?)(\w+)\s*\[\s*\]\s*;"
 )
 _SHARED = re.compile(r"\b__shared__\b")
@@ -45,7 +45,7 @@ def _folder():
 
 def with_shared_memory(source):
     """The source with pointers for its shared memory, which the launch sets."""
-    source = _DYNAMIC.sub(r"\1CUDA_HOST_SHARED(\2, \3);", source)
+    source = _DYNAMIC.sub(r"CUDA_HOST_SHARED(\1, \2);", source)
     left = _SHARED.search(source)
     if left:
         line = source[: left.start()].count("\n") + 1
@@ -233,12 +233,15 @@ def _kind(dtype):
 
 
 def _described(arg):
-    dtype = getattr(arg, "dtype", None)
-    if dtype is None:
-        return f"a {type(arg).__name__}"
-    where = "" if isinstance(arg, (DeviceArray, np.generic)) else "host "
-    what = "scalar" if isinstance(arg, np.generic) else f"{where}array {arg.shape}"
-    return f"a {what} of {dtype}"
+    if isinstance(arg, DeviceArray):
+        return f"a device array of {arg.dtype}"
+    if isinstance(arg, np.generic):
+        return f"a scalar of {arg.dtype}"
+    if isinstance(arg, np.ndarray) and arg.dtype.names:
+        return f"a struct of {arg.nbytes} bytes"
+    if isinstance(arg, np.ndarray):
+        return f"a host array of {arg.dtype}"
+    return f"of type {type(arg).__name__}"
 
 
 def _three(sizes):
