@@ -93,10 +93,10 @@ def test_an_index_behind_an_array_is_reported(order, type, what):
     runtime = HostRuntime(
         order,
         f"""
-        __global__ void f({type}* out, const {type}* in, long long at_out, long long at_in)
+        __global__ void f({type}* out, const {type}* in, long long to, long long from)
         {{
             if (threadIdx.x == 5)
-                out[at_out] = in[at_in];
+                out[to] = in[from];
         }}
         """,
     )
@@ -119,16 +119,12 @@ def test_an_index_behind_an_array_is_reported(order, type, what):
 @pytest.mark.parametrize("at", [-1, 52])
 def test_a_write_on_either_side_is_reported_in_every_order(order, at):
     source = kernel(f"out[{at}] = 1.0f;")
-    with pytest.raises(
-        HostKernelError, match=rf" {4 * at} bytes from the start of 208"
-    ):
+    with pytest.raises(HostKernelError, match=rf" {4 * at} bytes from the start"):
         run(source, order=order, n=52)
 
 
 def test_a_wild_pointer_is_reported():
-    with pytest.raises(
-        HostKernelError, match=r"thread \(0, 0, 0\).*far from any array"
-    ):
+    with pytest.raises(HostKernelError, match=r"thread \(0, 0, 0\).* far from any"):
         run(kernel("*(float*)8 = 1.0f;"))
 
 
@@ -209,9 +205,7 @@ def test_too_little_shared_memory_is_reported(at):
 
 def test_a_read_beyond_shared_memory_is_reported():
     body = "extern __shared__ float shared[]; out[0] = shared[64];"
-    with pytest.raises(
-        HostKernelError, match="256 bytes from the start of 256 bytes of"
-    ):
+    with pytest.raises(HostKernelError, match="lies 256 bytes from the start"):
         run(kernel(body), shared=256)
 
 
@@ -263,9 +257,9 @@ def test_much_shared_memory_must_be_asked_for():
     runtime = HostRuntime(source=kernel(body, ""), max_shared_memory=100_000)
     runtime.launch("f", (1,), (64,), (), shared_memory=100_000)
     function = runtime.load_module("f").get_function("f")
-    with pytest.raises(HostKernelError, match="49168 bytes .* is 49152"):
+    with pytest.raises(HostKernelError, match=r"49168 bytes .* is 49152"):
         function((1,), (64,), (), shared_mem=49168)
-    with pytest.raises(HostKernelError, match="100016 bytes.* device has 100000"):
+    with pytest.raises(HostKernelError, match=r"100016 bytes.* device has 100000"):
         runtime.launch("f", (1,), (64,), (), shared_memory=100_016)
 
 
@@ -291,7 +285,7 @@ def test_a_kernel_that_does_not_compile_is_reported():
 STRUCT = np.dtype([("address", np.uint64), ("n", np.int32)], align=True)
 TAKES_ALL = """
 struct Pair { float* data; int n; };
-__global__ void f(Pair pair, long long i, float x, const unsigned* words, const void* any)
+__global__ void f(Pair pair, long long i, float x, const unsigned* words, void* any)
 {
     pair.data[0] = pair.n + i * x + words[0];
 }
@@ -346,12 +340,15 @@ def test_a_wrong_number_of_arguments_is_refused():
 
 def test_indices_of_threads_and_blocks():
     source = """
+    __device__ int linear(const dim3& at, const dim3& size)
+    {
+        return (at.z * size.y + at.y) * size.x + at.x;
+    }
+
     __global__ void f(int* out)
     {
-        const int block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-        const int thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x
-            + threadIdx.x;
-        out[block * blockDim.x * blockDim.y * blockDim.z + thread] = 100 * block + thread;
+        const int block = linear(blockIdx, gridDim), thread = linear(threadIdx, blockDim);
+        out[30 * block + thread] = 100 * block + thread;
     }
     """
 

@@ -83,7 +83,7 @@ __attribute__((noinline)) static void __syncwarp(unsigned mask = 0xffffffffu)
 
 namespace cuda_host {
 
-// Every lane gets the value of another; it keeps its own where that is none of its group.
+// Every lane gets the value of the lane that `source` names, for groups of some width.
 template <class T, class Source>
 __attribute__((noinline)) T shuffle(const char* name, unsigned mask, T value,
                                     int argument, int width, Source source)
@@ -96,9 +96,8 @@ __attribute__((noinline)) T shuffle(const char* name, unsigned mask, T value,
             if (!(mask >> lane & 1))
                 continue;
             const Operand& operand = warp[lane].operand;
-            const int first = lane & ~(width - 1);
-            int from = source(lane - first, (int)operand.b0, width);
-            from = from < 0 || from >= width ? lane : first + from;
+            const int first = lane & ~(width - 1), by = operand.b0;
+            const int from = source(lane, by, first, first + width);
             if (!(mask >> from & 1))
                 fail("%s: lane %d reads lane %d, which takes no part", name, lane, from);
             *(T*)operand.result = *(const T*)warp[from].operand.a;
@@ -110,30 +109,19 @@ __attribute__((noinline)) T shuffle(const char* name, unsigned mask, T value,
 
 } // namespace cuda_host
 
-template <class T>
-inline T __shfl_sync(unsigned mask, T value, int from, int width = 32)
-{
-    return cuda_host::shuffle("__shfl_sync", mask, value, from, width,
-                              [](int, int from, int width) { return from & (width - 1); });
-}
+// A lane keeps its own value where the other would lie outside its group; by xor it may
+// lie in a group before.
+#define CUDA_HOST_SHUFFLE(name, argument, from)                                        \
+    template <class T>                                                                 \
+    inline T name(unsigned mask, T value, argument, int width = 32)                    \
+    {                                                                                  \
+        return cuda_host::shuffle(#name, mask, value, by, width,                       \
+                                  [](int lane, int by, int first, int end) {           \
+                                      return from;                                     \
+                                  });                                                  \
+    }
 
-template <class T>
-inline T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32)
-{
-    return cuda_host::shuffle("__shfl_up_sync", mask, value, delta, width,
-                              [](int lane, int delta, int) { return lane - delta; });
-}
-
-template <class T>
-inline T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32)
-{
-    return cuda_host::shuffle("__shfl_down_sync", mask, value, delta, width,
-                              [](int lane, int delta, int) { return lane + delta; });
-}
-
-template <class T>
-inline T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32)
-{
-    return cuda_host::shuffle("__shfl_xor_sync", mask, value, bits, width,
-                              [](int lane, int bits, int) { return lane ^ bits; });
-}
+CUDA_HOST_SHUFFLE(__shfl_sync, int by, first + (by & (end - first - 1)))
+CUDA_HOST_SHUFFLE(__shfl_up_sync, unsigned by, lane - by >= first ? lane - by : lane)
+CUDA_HOST_SHUFFLE(__shfl_down_sync, unsigned by, lane + by < end ? lane + by : lane)
+CUDA_HOST_SHUFFLE(__shfl_xor_sync, int by, (lane ^ by) < end ? lane ^ by : lane)
