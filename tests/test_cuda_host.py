@@ -347,7 +347,8 @@ def test_indices_of_threads_and_blocks():
 
     __global__ void f(int* out)
     {
-        const int block = linear(blockIdx, gridDim), thread = linear(threadIdx, blockDim);
+        const int block = linear(blockIdx, gridDim);
+        const int thread = linear(threadIdx, blockDim);
         out[30 * block + thread] = 100 * block + thread;
     }
     """
