@@ -61,7 +61,7 @@ __device__ void first_layer_mma(const unsigned* inputs, const int2* offsets,
                                 const uint4* weights, const float* biases,
                                 float (&sum)[S::TILES][N1 / 8][4])
 {
-    const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+    const int lane = lane_number(), g = lane / 4, t = lane % 4;
 #pragma unroll
     for (int j = 0; j < N1 / 8; j++) {
         const float2 bias = __ldg((const float2*)(biases + 8 * j) + t);
@@ -72,6 +72,7 @@ __device__ void first_layer_mma(const unsigned* inputs, const int2* offsets,
         }
     }
     const unsigned* pixel = inputs + g * C;
+    weights += lane;
 #pragma unroll 1
     for (int step = 0; step < S::FirstPatch::STEPS; step++) {
         const int2 offset = offsets[step * 4 + t];
@@ -100,7 +101,8 @@ template <class P, int N1, int N2>
 __device__ void second_layer_mma(float (&maps)[N1 / 8][4], const uint4* weights,
                                  const float* biases, float (&sum)[N2 / 8][4])
 {
-    const int t = threadIdx.x % 4;
+    const int lane = lane_number(), t = lane % 4;
+    weights += lane;
 #pragma unroll
     for (int j = 0; j < N2 / 8; j++) {
         const float2 bias = __ldg((const float2*)(biases + 8 * j) + t);
@@ -126,7 +128,7 @@ __device__ void second_layer_mma(float (&maps)[N1 / 8][4], const uint4* weights,
 template <class S, class P, int N2>
 __device__ void store_maps(unsigned* maps, int tile, float (&sum)[N2 / 8][4])
 {
-    const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+    const int lane = lane_number(), g = lane / 4, t = lane % 4;
     unsigned* pixel = maps + (tile * 16 + g) * S::MAP_PITCH;
     unsigned* below = pixel + 8 * S::MAP_PITCH;
 #pragma unroll
@@ -153,7 +155,8 @@ __device__ void last_layer_mma(const unsigned* maps, const uint2* weights,
     constexpr int TILES_ACROSS = S::COLUMNS / 8;
     constexpr int STEPS = N2 / P::STEP; // of a kernel column
     constexpr int HALF = P::STEP / P::VALUES / 2;
-    const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+    const int lane = lane_number(), g = lane / 4, t = lane % 4;
+    weights += lane;
 #pragma unroll
     for (int tile = 0; tile < S::TILES; tile++)
         for (int j = 0; j < S::COLUMNS / 8; j++)
@@ -183,6 +186,22 @@ __device__ void last_layer_mma(const unsigned* maps, const uint2* weights,
         }
 }
 
+template <class S>
+__device__ void store_parts(float* parts, float (&sum)[S::TILES][S::COLUMNS / 8][4])
+{
+    const int lane = lane_number(), g = lane / 4, t = lane % 4;
+#pragma unroll
+    for (int tile = 0; tile < S::TILES; tile++)
+#pragma unroll
+        for (int j = 0; j < S::COLUMNS / 8; j++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int part = 8 * j + 2 * t + i % 2;
+                parts[part * S::PARTS_PITCH + tile * 16 + g + i / 2 * 8] =
+                    sum[tile][j][i];
+            }
+}
+
 // Estimates of a region: weights and biases as `pack_mma` lays them out.
 template <class P, int C, int N1, int N2, int F1, int F3>
 __global__ void __launch_bounds__(128, 2)
@@ -201,9 +220,7 @@ __global__ void __launch_bounds__(128, 2)
 
     if (threadIdx.x == 0)
         strip = Strip(region, segment_height, STRIP_MAPS - F3 + 1);
-    const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4, warp = threadIdx.x / 32;
-    unsigned* maps = all_maps + warp * S::MAP_ROW;
-    float* parts = (float*)maps;
+    unsigned* maps = all_maps + threadIdx.x / 32 * S::MAP_ROW;
     for (int at = threadIdx.x; at < S::FirstPatch::STEPS * 4; at += S::THREADS) {
         const int k = at / 4 * P::STEP + at % 4 * P::VALUES;
         offsets[at] = make_int2(S::FirstPatch::offset(k, S::INPUT_PITCH),
@@ -225,7 +242,7 @@ __global__ void __launch_bounds__(128, 2)
         {
             float sum[S::TILES][N1 / 8][4];
             first_layer_mma<S, P, C, N1>(
-                inputs + (first % S::RING + warp) * S::INPUT_PITCH, offsets, weights,
+                inputs + (first % S::RING + threadIdx.x / 32) * S::INPUT_PITCH, offsets, weights,
                 biases, sum);
 #pragma unroll
             for (int tile = 0; tile < S::TILES; tile++) {
@@ -239,11 +256,7 @@ __global__ void __launch_bounds__(128, 2)
             float sum[S::TILES][S::COLUMNS / 8][4];
             last_layer_mma<S, P, N2, F3>(maps, weights3, sum);
             __syncwarp();
-            for (int tile = 0; tile < S::TILES; tile++)
-                for (int j = 0; j < S::COLUMNS / 8; j++)
-                    for (int i = 0; i < 4; i++)
-                        parts[(8 * j + 2 * t + i % 2) * S::PARTS_PITCH + tile * 16 + g +
-                              i / 2 * 8] = sum[tile][j][i];
+            store_parts<S>((float*)maps, sum);
         }
         __syncthreads();
         add_rows<C, F3, S::ROWS, S::MAP_ROW, S::PARTS_PITCH>(

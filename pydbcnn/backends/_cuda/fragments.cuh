@@ -3,8 +3,15 @@
 //
 // Lanes have a group g = lane / 4 and a place t = lane % 4 in it; see ptx.cuh.
 
+// Whole numbers, for kernels that multiply without tensor cores.
+struct Float32Words {
+    using Word = float;
+    static constexpr int VALUES = 1;
+    __device__ static float word(float value, float) { return value; }
+};
+
 struct Tf32Fragments {
-    using Precision = Tf32;
+    using Word = unsigned;
     static constexpr int VALUES = 1; // in a word
     static constexpr int STEP = 8;   // of the index that products are summed over
 
@@ -31,7 +38,7 @@ struct Tf32Fragments {
 };
 
 struct Bfloat16Fragments {
-    using Precision = Bfloat16;
+    using Word = unsigned;
     static constexpr int VALUES = 2;
     static constexpr int STEP = 16;
 
@@ -63,11 +70,11 @@ __device__ inline void rectify(float (&sum)[4])
 }
 
 // Weights lie as (step, group of columns, lane): words b0 and b1 of 8 columns, or those of
-// 8 columns and of the next 8.
+// 8 columns and of the next 8. `weights` are those of the lane.
 template <class Words>
 __device__ Words load_weights(const Words* weights, int n_groups, int step, int group)
 {
-    return __ldg(weights + (step * n_groups + group) * 32 + threadIdx.x % 32);
+    return __ldg(weights + (step * n_groups + group) * 32);
 }
 
 // A patch of F x F pixels as the index of a sum: words of a row of inputs follow each

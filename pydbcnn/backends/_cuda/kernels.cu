@@ -3,6 +3,7 @@
 #include "ptx.cuh"
 #include "image.cuh"
 #include "strip.cuh"
-#include "forward_float32.cuh"
 #include "fragments.cuh"
+#include "packing.cuh"
+#include "forward_float32.cuh"
 #include "forward_mma.cuh"
