@@ -3,6 +3,8 @@
 
 #include "cuda_host.h"
 
+inline int lane_number() { return threadIdx.x % 32; }
+
 inline unsigned round_tf32(float value)
 {
     const unsigned bits = __float_as_uint(value);
