@@ -3,7 +3,7 @@
 
 #include "cuda_host.h"
 
-inline int lane_number() { return threadIdx.x % 32; }
+inline int lane_number() { return cuda_host::current % warpSize; }
 
 inline unsigned round_tf32(float value)
 {
