@@ -4,6 +4,7 @@
 #include "cuda_host.h"
 
 inline int lane_number() { return threadIdx.x % 32; }
+inline int warp_number() { return threadIdx.x / 32; }
 
 inline unsigned round_tf32(float value)
 {
