@@ -220,7 +220,7 @@ __global__ void __launch_bounds__(128, 2)
 
     if (threadIdx.x == 0)
         strip = Strip(region, segment_height, STRIP_MAPS - F3 + 1);
-    unsigned* maps = all_maps + threadIdx.x / 32 * S::MAP_ROW;
+    unsigned* maps = all_maps + warp_number() * S::MAP_ROW;
     for (int at = threadIdx.x; at < S::FirstPatch::STEPS * 4; at += S::THREADS) {
         const int k = at / 4 * P::STEP + at % 4 * P::VALUES;
         offsets[at] = make_int2(S::FirstPatch::offset(k, S::INPUT_PITCH),
@@ -242,7 +242,7 @@ __global__ void __launch_bounds__(128, 2)
         {
             float sum[S::TILES][N1 / 8][4];
             first_layer_mma<S, P, C, N1>(
-                inputs + (first % S::RING + threadIdx.x / 32) * S::INPUT_PITCH, offsets, weights,
+                inputs + (first % S::RING + warp_number()) * S::INPUT_PITCH, offsets, weights,
                 biases, sum);
 #pragma unroll
             for (int tile = 0; tile < S::TILES; tile++) {

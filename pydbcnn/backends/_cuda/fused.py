@@ -12,6 +12,8 @@ CHANNELS = (1, 3)
 
 _STRIP = 64  # columns of maps of a block, as in strip.cuh
 _BLOCKS_PER_PROCESSOR = 8  # that a launch has, where the image is large enough
+TILE = (8, 16)  # rows and columns of maps that a block takes the gradient of together
+_MAX_GROUPS = 256  # partial gradients: fixed by the shapes alone, as is their sum
 _SHORTEST_SEGMENT = 32  # rows of estimates: above and below, maps are computed twice
 
 
@@ -26,35 +28,45 @@ def is_fused(network):
 
 
 @dataclass(frozen=True)
-class ForwardKernel:
-    """One of the fused forward kernels, for a network.
+class Kernel:
+    """One of the fused kernels.
 
     Parameters
     ----------
     name : str
-    rows : int
-        Of maps that a block computes together, one or half a warp for 64 pixels.
-    words : int
-        Of shared memory that a block needs.
+    shared_memory : int
+        Bytes that a block needs.
+    threads : int
+        Of a block.
     """
 
     name: str
     shared_memory: int
-    threads: int = 128
+    threads: int
 
 
 def forward_kernel(network, precision):
     """The kernel for a network that `is_fused`."""
-    channels = network.n_channels_in
-    sizes = (*network.n_filters, network.kernel_sizes[0], network.kernel_sizes[2])
-    shape = ", ".join(map(str, (channels, *sizes)))
+    sizes = _template_sizes(network)
+    arguments = ", ".join(map(str, sizes))
     if precision == "float32":
-        return ForwardKernel(f"forward_float32<{shape}>", _float32_bytes(channels, *sizes))
+        return Kernel(f"forward_float32<{arguments}>", _float32_bytes(*sizes), 128)
     fragments = fragments_of(precision)
-    return ForwardKernel(
-        f"forward_mma<{fragments.name}, {shape}>",
-        _mma_bytes(fragments, channels, *sizes),
-    )
+    name = f"forward_mma<{fragments.name}, {arguments}>"
+    return Kernel(name, _mma_bytes(fragments, *sizes), 128)
+
+
+def gradient_kernel(network):
+    """The kernel of the gradient, in tf32, for a network that `is_fused`."""
+    sizes = _template_sizes(network)
+    arguments = ", ".join(map(str, sizes))
+    name = f"gradient_mma<{packing.TF32.name}, {arguments}>"
+    return Kernel(name, _gradient_bytes(*sizes), 256)
+
+
+def _template_sizes(network):
+    first, _, last = network.kernel_sizes
+    return network.n_channels_in, *network.n_filters, first, last
 
 
 def fragments_of(precision):
@@ -83,6 +95,17 @@ def _mma_bytes(fragments, channels, n_1, n_2, side_1, side_3):
     return 4 * (strip + offsets + inputs + maps + sums)
 
 
+def _gradient_bytes(channels, n_1, n_2, side_1, side_3):
+    """As in ``GradientMma``."""
+    offsets = sum(8 * -(-side * side * channels // 8) for side in (side_1, side_3))
+    parts = sum(
+        (TILE[0] + side - 1) * (TILE[1] + side - 1) * channels
+        for side in (side_1, side_3)
+    )
+    maps = TILE[0] * TILE[1] * (n_1 + 8 + 2 * (n_2 + 8))
+    return 4 * (-(-(offsets + parts) // 4) * 4 + maps)
+
+
 def segment_height(region, side_3, n_processors):
     """Rows of estimates of a block, so that all processors have some.
 
@@ -103,7 +126,7 @@ def n_blocks(region, height, side_3):
 class Packed:
     """Weights of the layers on the device, in the order of the fused kernels."""
 
-    kernel: ForwardKernel
+    kernel: Kernel
     arrays: tuple
     side_3: int
     residual: bool
@@ -153,3 +176,55 @@ def forward(runtime, packed, source, out, region):
         (source, out, region, *packed.arrays, height, int(packed.residual)),
         shared_memory=packed.kernel.shared_memory,
     )
+
+
+def n_gradient_tiles(region):
+    """Tiles of maps of an image, down and across."""
+    return tuple(
+        -(-size // side)
+        for size, side in zip((region.height, region.width), TILE, strict=True)
+    )
+
+
+def partial_gradients(runtime, network, params, source, delta, region):
+    """Gradients of the layers' parameters, to be summed over the first axis.
+
+    Parameters
+    ----------
+    source, delta : Image
+        What the layers see, and the deltas of the estimate: zero outside.
+    region : Region
+        Of the deltas.
+
+    Returns
+    -------
+    partial : device array of shape (n_groups, n_params of the layers)
+    """
+    kernel = gradient_kernel(network)
+    region = region.grown(network.kernel_sizes[2] // 2)
+    down, across = n_gradient_tiles(region)
+    n_groups = min(_MAX_GROUPS, region.n * down * across)
+    n_params = sum(layer.n_weights + layer.n_outputs for layer in network.layers)
+    partial = runtime.xp.empty((n_groups, n_params), "float32")
+    runtime.launch(
+        kernel.name,
+        (n_groups,),
+        (kernel.threads,),
+        (
+            source,
+            delta,
+            region,
+            _pack(
+                runtime,
+                params,
+                packing.gradient_weights(network, packing.TF32),
+                packing.TF32,
+            ),
+            _pack(runtime, params, packing.biases_in_order(network)),
+            down,
+            across,
+            partial,
+        ),
+        shared_memory=kernel.shared_memory,
+    )
+    return partial

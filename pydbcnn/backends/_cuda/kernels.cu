@@ -7,3 +7,4 @@
 #include "packing.cuh"
 #include "forward_float32.cuh"
 #include "forward_mma.cuh"
+#include "gradient_mma.cuh"

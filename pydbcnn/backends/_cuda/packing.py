@@ -77,6 +77,23 @@ def mma_weights(network, fragments):
     )
 
 
+def gradient_weights(network, fragments):
+    """Weights of ``gradient_mma``: those of the layers, and turned back for deltas.
+
+    The last layer is turned by 180 degrees: a pixel of its maps sees a patch of deltas.
+    """
+    (first, second, last), _ = places_of(network)
+    turned = last[::-1, ::-1].swapaxes(2, 3)
+    return np.concatenate(
+        [
+            _as_fragments(_patch_rows(first, fragments), fragments, 2),
+            _as_fragments(_as_summed(second[0, 0], fragments), fragments, 2),
+            _as_fragments(_patch_rows(turned, fragments), fragments, 2),
+            _as_fragments(_as_summed(second[0, 0].T, fragments), fragments, 2),
+        ]
+    )
+
+
 def _patch_rows(weights, fragments):
     """HWIO weights as a matrix: each kernel row takes whole words, all whole steps."""
     side, _, _, n_outputs = weights.shape

@@ -11,6 +11,14 @@ __device__ inline int lane_number()
     return lane;
 }
 
+// And which warp of its block.
+__device__ inline int warp_number()
+{
+    int thread;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+    return thread / 32;
+}
+
 // The tf32 value next to a number, ties away from zero: 10 bits after the leading one.
 __device__ inline unsigned round_tf32(float value)
 {
