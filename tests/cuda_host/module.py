@@ -57,9 +57,10 @@ def with_shared_memory(source):
     return source
 
 
-def compile_kernel(source, name):
+def compile_kernel(source, name, truncated_sums):
     """The library of one kernel; once per run of the tests."""
-    text = (
+    text = "#define CUDA_HOST_TRUNCATED_SUMS\n" if truncated_sums else ""
+    text += (
         '#include "launch.h"\n#line 1 "kernels"\n'
         f"{with_shared_memory(source)}\nCUDA_HOST_KERNEL({name})\n"
     )
@@ -113,9 +114,10 @@ class Launch(ctypes.Structure):
 class HostModule:
     """Kernels of one source; see `HostRuntime`."""
 
-    def __init__(self, source, xp, order, max_shared_memory):
+    def __init__(self, source, xp, order, max_shared_memory, truncated_sums):
         self.source, self.xp, self.order = source, xp, order
         self.max_shared_memory = max_shared_memory
+        self.truncated_sums = truncated_sums
 
     def get_function(self, name):
         return HostFunction(self, name)
@@ -126,7 +128,7 @@ class HostFunction:
 
     def __init__(self, module, name):
         self._module, self._name = module, name
-        self._library = compile_kernel(module.source, name)
+        self._library = compile_kernel(module.source, name, module.truncated_sums)
         self._library.cuda_host_launch.restype = ctypes.c_char_p
         parameters = (Parameter * 64)()
         n = self._library.cuda_host_parameters(parameters)
