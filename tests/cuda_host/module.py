@@ -1,5 +1,6 @@
 """Kernels compiled by the host compiler, with the call shape of CuPy's modules."""
 
+import atexit
 import ctypes
 import hashlib
 import re
@@ -19,6 +20,7 @@ FLAGS = ["-std=c++17", "-O2", "-fPIC", "-fno-strict-aliasing", "-ffp-contract=of
 FLAGS += ["-w", "-D_FORTIFY_SOURCE=0", "-fno-sanitize-recover=all"]
 CHECKS = "alignment,bounds,signed-integer-overflow,shift,integer-divide-by-zero"
 FREE_SHARED_MEMORY = 48 * 1024
+MAX_THREADS = 1024
 _DYNAMIC = re.compile(  # in a function: something stands before it on the line
     r"(?<=[ \t{;])extern\s+__shared__\s+(?:__align__\s*\(\d+\)\s*)?"
     r"([^;]*?)(\w+)\s*\[\s*\]\s*;"
@@ -41,7 +43,9 @@ def _flags():
 
 @cache
 def _folder():
-    return tempfile.TemporaryDirectory(prefix="cuda_host")
+    folder = tempfile.mkdtemp(prefix="cuda_host")
+    atexit.register(shutil.rmtree, folder)
+    return Path(folder)
 
 
 def with_shared_memory(source):
@@ -57,6 +61,13 @@ def with_shared_memory(source):
     return source
 
 
+def max_threads(source, name):
+    """Threads that a block may have, by the launch bounds of a kernel."""
+    kernel = re.escape(name.split("<")[0])
+    bounds = re.search(rf"__launch_bounds__\((\d+)[^)]*\)\s*{kernel}\(", source)
+    return int(bounds[1]) if bounds else MAX_THREADS
+
+
 def compile_kernel(source, name, truncated_sums):
     """The library of one kernel; once per run of the tests."""
     text = "#define CUDA_HOST_TRUNCATED_SUMS\n" if truncated_sums else ""
@@ -70,7 +81,7 @@ def compile_kernel(source, name, truncated_sums):
 
 @cache
 def _library(text, digest, name):
-    path = Path(_folder().name, digest + ".cpp")
+    path = _folder() / f"{digest}.cpp"
     path.write_text(text)
     _run(name, *_flags(), f"-I{Path(__file__).parent}", "-c", path, "-o", f"{path}.o")
     # Apart, without -fsanitize, as checks.h stands in for the compiler's own library.
@@ -134,6 +145,7 @@ class HostFunction:
         n = self._library.cuda_host_parameters(parameters)
         self._parameters = parameters[:n]
         self._max_shared = FREE_SHARED_MEMORY
+        self._max_threads = max_threads(module.source, name)
 
     @property
     def max_dynamic_shared_size_bytes(self):
@@ -185,8 +197,10 @@ class HostFunction:
         raise HostKernelError(message)
 
     def _check_sizes(self, grid, block, shared_mem):
-        if not 1 <= np.prod(block) <= 1024 or block[2] > 64:
-            raise HostKernelError(f"{self._name}: block {block}, at most 1024 threads")
+        if not 1 <= np.prod(block) <= self._max_threads or block[2] > 64:
+            raise HostKernelError(
+                f"{self._name}: block {block}, at most {self._max_threads} threads"
+            )
         if not (1 <= grid[0] < 2**31 and all(1 <= n < 2**16 for n in grid[1:])):
             raise HostKernelError(f"{self._name}: no grid can be {grid}")
         if shared_mem > self._max_shared:

@@ -27,12 +27,15 @@ inline unsigned round_bfloat16(float value)
 typedef float Row __attribute__((vector_size(32), aligned(4), may_alias));
 
 // The part of a number that is a multiple of a power of two.
-inline double truncated(double value, double unit) { return trunc(value / unit) * unit; }
+inline double truncated(double value, double unit)
+{
+    return trunc(value / unit) * unit;
+}
 
 // As M. Fasi, N. Higham, M. Mikaitis and S. Pranesh found (Numerical behavior of NVIDIA
-// tensor cores, PeerJ Computer Science 7:e330, 2021) of the first tensor cores, which are
-// the least exact: the terms lose what lies below the last bit of the largest, and the
-// sum is rounded towards zero.
+// tensor cores, PeerJ Computer Science 7:e330, 2021) of the first tensor cores, which
+// are the least exact: the terms lose what lies below the last bit of the largest, and
+// the sum is rounded towards zero.
 template <int N>
 inline float add_truncated(float sum, const double (&products)[N])
 {
@@ -53,7 +56,8 @@ inline float add_truncated(float sum, const double (&products)[N])
 
 // sum += a b, with exact products: those of tf32 and bfloat16 values need 22 bits.
 template <int K>
-inline void multiply(float (&sum)[16][8], const float (&a)[16][K], const float (&b)[K][8])
+inline void multiply(float (&sum)[16][8], const float (&a)[16][K],
+                     const float (&b)[K][8])
 {
 #ifdef CUDA_HOST_TRUNCATED_SUMS
     constexpr int N = K / 2; // terms that are added together: 4 of tf32, 8 of bfloat16
