@@ -84,7 +84,7 @@ def _float32_bytes(channels, n_1, n_2, side_1, side_3):
 
 def _mma_bytes(fragments, channels, n_1, n_2, side_1, side_3):
     """As in ``ForwardMma``."""
-    rows, strip = 4, 12
+    rows, strip = 4, 8
     row = -(-side_1 * channels // fragments.n_values) * fragments.n_values
     offsets = 8 * -(-side_1 * row // fragments.step)
     ring = -(-(rows + side_1 - 1) // rows) * rows
