@@ -22,12 +22,15 @@ class Runtime:
     max_shared_memory : int
         Bytes that a block may have.
     n_processors : int
+    synchronize : callable
+        Waits until all that was launched is done; on the host it is already.
     """
 
     xp: object
     load_module: object
     max_shared_memory: int
     n_processors: int
+    synchronize: object = lambda: None
     _functions: dict = field(default_factory=dict)
     _constants: dict = field(default_factory=dict)
 
