@@ -1,5 +1,7 @@
-"""Parts of images that are computed together, so that what lies between two steps of the
-network takes bounded memory. Nothing here touches a device."""
+"""Parts of images that are computed together, in bounded memory between two steps.
+
+Nothing here touches a device.
+"""
 
 from .arrays import Region
 
