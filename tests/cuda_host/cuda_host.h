@@ -70,7 +70,7 @@ __attribute__((noinline)) static void __syncthreads()
     using namespace cuda_host;
     if (++n_at_barrier < n_threads) {
         waits[current] = AT_BARRIER;
-        return to_scheduler();
+        return take_turns();
     }
     n_at_barrier = 0;
     memset(waits, READY, n_threads);

@@ -72,10 +72,32 @@ static char message[512];
     siglongjmp(leave, 1);
 }
 
-__attribute__((noinline)) static void to_scheduler()
+// The warp that runs: its lanes in their order, and which of them runs.
+static const int* turns;
+static int n_turns, turn;
+
+// The next lane that can go on, round the order; false if there is none.
+static bool next_turn()
 {
-    if (!_setjmp(fibers[current].state))
-        _longjmp(scheduler, 1);
+    for (int i = 0; i < n_turns; ++i) {
+        turn = turn + 1 < n_turns ? turn + 1 : 0;
+        current = turns[turn];
+        if (waits[current] == READY) {
+            threadIdx = fibers[current].index;
+            return true;
+        }
+    }
+    return false;
+}
+
+// To the next lane, and back when this one can go on.
+__attribute__((noinline)) static void take_turns()
+{
+    if (_setjmp(fibers[current].state))
+        return;
+    if (next_turn() && fibers[current].started)
+        _longjmp(fibers[current].state, 1);
+    _longjmp(scheduler, 1);
 }
 
 // A fiber lives for many blocks: starting one costs two system calls.
@@ -84,7 +106,7 @@ static void fiber_main()
     for (;;) {
         body(arguments);
         waits[current] = FINISHED;
-        to_scheduler();
+        take_turns();
     }
 }
 
@@ -104,31 +126,22 @@ __attribute__((noinline)) static void start(Fiber& fiber)
     setcontext(&fiber.start);
 }
 
-__attribute__((noinline)) static void run(int thread)
+// A warp goes as far as it can.
+__attribute__((noinline)) static bool run_warp(const int* order, int n_lanes)
 {
-    current = thread;
-    Fiber& fiber = fibers[thread];
-    threadIdx = fiber.index;
-    if (_setjmp(scheduler))
-        return;
-    if (fiber.started)
-        _longjmp(fiber.state, 1);
-    start(fiber);
-}
-
-// A warp goes as far as it can; its lanes lie together in the order.
-static bool run_warp(const int* warp, int n_lanes)
-{
-    bool ran = false;
-    for (bool any = true; any;) {
-        any = false;
-        for (int i = 0; i < n_lanes; ++i)
-            if (waits[warp[i]] == READY) {
-                run(warp[i]);
-                ran = any = true;
-            }
+    turns = order;
+    n_turns = n_lanes;
+    turn = n_lanes - 1;
+    if (!next_turn())
+        return false;
+    // Lanes that have started hand on to one another.
+    _setjmp(scheduler);
+    if (waits[current] == READY) {
+        if (fibers[current].started)
+            _longjmp(fibers[current].state, 1);
+        start(fibers[current]);
     }
-    return ran;
+    return true;
 }
 
 static void report_deadlock()
@@ -183,7 +196,7 @@ inline void meet(const char* operation, const Operand& operand, const Work& work
     waiting |= 1u << lane;
     if (operand.mask & ~waiting) {
         waits[current] = AT_WARP;
-        return to_scheduler();
+        return take_turns();
     }
     for (int i = 0; i < warpSize; ++i)
         if (operand.mask >> i & 1 && (warp[i].operation != operation ||

@@ -2,7 +2,6 @@
 
 import ctypes
 import hashlib
-import platform
 import re
 import shutil
 import subprocess
@@ -11,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+
+from pydbcnn.backends.cpu import available_isas
 
 from .arrays import DeviceArray, HostKernelError, Memory
 
@@ -34,8 +35,8 @@ def missing():
 
 @cache
 def _flags():
-    x86 = platform.machine().lower() in {"x86_64", "amd64"}
-    return [*FLAGS, f"-fsanitize={CHECKS}", *(["-mavx2", "-mfma"] if x86 else [])]
+    vectors = ["-mavx2", "-mfma"] if "avx2" in available_isas() else []
+    return [*FLAGS, f"-fsanitize={CHECKS}", *vectors]
 
 
 @cache

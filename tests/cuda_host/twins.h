@@ -4,7 +4,7 @@
 #include "cuda_host.h"
 
 inline int lane_number() { return cuda_host::current % warpSize; }
-inline int warp_number() { return threadIdx.x / 32; }
+inline int warp_number() { return cuda_host::current / warpSize; }
 
 inline unsigned round_tf32(float value)
 {
