@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _pairs
 from ._blur_estimator import BlurEstimator, estimate
+from ._device_arrays import check_place
 from ._fitting import FittingMixin
 from ._images import as_images, check_n_channels, resolve_data_range
 from ._model import DeblurModel, check_sigmas, split
@@ -396,6 +397,7 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
         sigmas = None if sigma is None else check_sigmas(sigma, n_images)
         model = self._model()
         backend = get_backend(self.device, self.precision)
+        check_place(batches[0], backend, self.device)
         estimates = []
         for batch in batches:
             of_batch, sigmas = split(sigmas, len(batch))
