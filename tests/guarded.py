@@ -115,15 +115,21 @@ def train(backend, network, params, patches, targets, gradient, *, block, n_grou
 def beside_a_page(array, *, behind):
     """A copy that ends where a page begins that nobody may touch, or begins behind
     one."""
-    n_pages = -(-array.nbytes // PAGE)
+    pages = between_pages(array.nbytes)
+    start = 0 if behind else pages.size - array.nbytes
+    copy = pages[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def between_pages(n_bytes):
+    """Whole pages for some bytes, between two that nobody may touch."""
+    n_pages = max(1, -(-n_bytes // PAGE))
     memory = mmap.mmap(-1, (n_pages + 2) * PAGE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     for page in (0, n_pages + 1):
         _forbid(address + page * PAGE)
-    start = PAGE if behind else (n_pages + 1) * PAGE - array.nbytes
-    copy = np.frombuffer(memory, array.dtype, array.size, start).reshape(array.shape)
-    copy[...] = array
-    return copy
+    return np.frombuffer(memory, np.uint8, n_pages * PAGE, PAGE)
 
 
 def _forbid(address):

@@ -1,0 +1,244 @@
+"""What stands in for CuPy: arrays that NumPy computes with but does not take for its own.
+
+Each lies between two pages that nobody may touch, at the end or the start of its own, and
+what is left of these is checked after each launch. New memory is full of NaN.
+"""
+
+import weakref
+
+import numpy as np
+from guarded import PAGE, between_pages
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+POISON = 0xFF  # bytes of a NaN, in every floating-point type
+_VECTOR = 16  # bytes of the largest access of a kernel
+
+
+class Memory:
+    """Bytes for one array, with guards around them.
+
+    Parameters
+    ----------
+    n_bytes : int
+    alignment : int
+        Of the address, at least.
+    at : {"end", "start"}
+        Which end of its pages the array touches, so that one byte beyond it is a fault.
+    """
+
+    def __init__(self, n_bytes, alignment, at):
+        self._pages = between_pages(n_bytes)
+        self._pages[:] = POISON
+        self.start = 0
+        if at == "end":
+            self.start = (self._pages.size - n_bytes) // alignment * alignment
+        self.stop = self.start + n_bytes
+        self.bytes = self._pages[self.start : self.stop]
+        self.address = self.bytes.ctypes.data if n_bytes else 0
+
+    def owns(self, address):
+        """Whether an address lies in the pages, or in those that guard them."""
+        first = self._pages.ctypes.data
+        return first - PAGE <= address < first + self._pages.size + PAGE
+
+    def check(self):
+        """Where the guards were written, relative to the array, or None."""
+        written = self._pages != POISON
+        written[self.start : self.stop] = False
+        where = np.flatnonzero(written)
+        return int(where[0]) - self.start if where.size else None
+
+
+class DeviceArray(NDArrayOperatorsMixin):
+    """An array "on the device": what is done to it gives such arrays again.
+
+    As with CuPy, it is no NumPy array, and becomes none but by ``xp.asnumpy``.
+    """
+
+    __hash__ = None
+
+    def __init__(self, xp, memory, values):
+        self._xp, self._memory, self._values = xp, memory, values
+
+    @property
+    def __cuda_array_interface__(self):
+        return dict(self._values.__array_interface__, version=3, stream=1)
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = getattr(self._values, name)
+        if not callable(value):
+            return self._wrap(value)
+        return lambda *args, **kwargs: self._wrap(value(*_host(args), **_host(kwargs)))
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("an array on the device becomes a NumPy array by xp.asnumpy")
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
+        _refuse_host_arrays(inputs)
+        if out:
+            kwargs["out"] = tuple(_host(out))
+        result = getattr(ufunc, method)(*_host(inputs), **_host(kwargs))
+        return out[0] if out else self._wrap(result)
+
+    def __array_function__(self, function, types, args, kwargs):
+        _refuse_host_arrays(args)
+        return self._wrap(function(*_host(args), **_host(kwargs)))
+
+    def _wrap(self, value):
+        """Views stay on the memory; what is new goes into memory of its own."""
+        if isinstance(value, tuple):
+            return tuple(self._wrap(item) for item in value)
+        if isinstance(value, np.ndarray) and np.may_share_memory(value, self._values):
+            return DeviceArray(self._xp, self._memory, value)
+        return self._xp.from_host(value)
+
+    def __getitem__(self, key):
+        return self._wrap(self._values[_host(key)])
+
+    def __setitem__(self, key, value):
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise TypeError("a host array does not go into one on the device")
+        self._values[_host(key)] = _host(value)
+
+    def __len__(self):
+        return len(self._values)
+
+    def __float__(self):
+        return float(self._values)
+
+    def __int__(self):
+        return int(self._values)
+
+    def __bool__(self):
+        return bool(self._values)
+
+    def __repr__(self):
+        return f"DeviceArray({self._values!r})"
+
+    @property
+    def flags(self):
+        return self._values.flags
+
+    def get(self):
+        """A copy on the host."""
+        return np.array(self._values)
+
+    def set(self, values):
+        """Take the values of a host array of the same shape and type."""
+        if values.shape != self.shape or values.dtype != self.dtype:
+            raise TypeError(f"{values.dtype} {values.shape} for {self!r}")
+        self._values[...] = values
+
+
+def _host(value):
+    """NumPy arrays in the place of those on the device."""
+    if isinstance(value, DeviceArray):
+        return value._values
+    if isinstance(value, (tuple, list)):
+        return type(value)(_host(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _host(item) for key, item in value.items()}
+    return value
+
+
+def _refuse_host_arrays(values):
+    for value in values:
+        if isinstance(value, (tuple, list)):
+            _refuse_host_arrays(value)
+        elif isinstance(value, np.ndarray) and value.ndim:
+            raise TypeError(
+                f"a host array of shape {value.shape} among arrays on the device"
+            )
+
+
+class HostXp:
+    """The functions of NumPy, on arrays "on the device".
+
+    Parameters
+    ----------
+    at : {"end", "start"}, default="end"
+        Where arrays lie in their pages.
+    """
+
+    ndarray = DeviceArray
+
+    def __init__(self, at="end"):
+        self._at = at
+        self._memories = weakref.WeakSet()
+
+    def __getattr__(self, name):
+        value = getattr(np, name)
+        if not callable(value) or isinstance(value, type):
+            return value
+
+        def on_device(*args, **kwargs):
+            _refuse_host_arrays(args)
+            for arg in args:
+                if isinstance(arg, DeviceArray):
+                    return arg._wrap(value(*_host(args), **_host(kwargs)))
+            return self.from_host(value(*_host(args), **_host(kwargs)))
+
+        return on_device
+
+    def empty(self, shape, dtype=np.float64):
+        """New memory, full of NaN."""
+        dtype = np.dtype(dtype)
+        shape = tuple(shape) if np.iterable(shape) else (shape,)
+        n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        # Pixels are read one by one, larger types may be read in vectors.
+        alignment = _VECTOR if dtype.itemsize >= 4 else dtype.itemsize
+        memory = Memory(n_bytes, alignment, self._at)
+        self._memories.add(memory)
+        return DeviceArray(self, memory, memory.bytes.view(dtype).reshape(shape))
+
+    def empty_like(self, array, dtype=None):
+        return self.empty(array.shape, dtype or array.dtype)
+
+    def from_host(self, value):
+        """A copy on the device of an array; what is none stays what it is."""
+        if not isinstance(value, (np.ndarray, np.generic)):
+            return value
+        array = self.empty(value.shape, value.dtype)
+        array._values[...] = value
+        return array
+
+    def array(self, values, dtype=None):
+        """A copy on the device of what lies here or there."""
+        return self.from_host(np.array(_host(values), dtype))
+
+    def asarray(self, values, dtype=None):
+        if isinstance(values, DeviceArray):
+            same = dtype is None or values.dtype == dtype
+            return values if same else values.astype(dtype)
+        return self.array(values, dtype)
+
+    def ascontiguousarray(self, values, dtype=None):
+        values = self.asarray(values, dtype)
+        return values if values.flags.c_contiguous else values.copy()
+
+    def asnumpy(self, array):
+        """A copy on the host."""
+        return array.get() if isinstance(array, DeviceArray) else np.asarray(array)
+
+    def memory_at(self, address):
+        """The memory that an address lies in or beside, or None."""
+        for memory in self._memories:
+            if memory.owns(address):
+                return memory
+        return None
+
+    def check(self, kernel):
+        """Raise if a kernel wrote beside an array."""
+        for memory in self._memories:
+            where = memory.check()
+            if where is not None:
+                raise HostKernelError(
+                    f"{kernel} wrote {where} bytes from the start of an array of "
+                    f"{memory.bytes.size} bytes"
+                )
+
+
+class HostKernelError(AssertionError):
+    """A kernel did what it must not do."""

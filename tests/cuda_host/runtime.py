@@ -1,0 +1,78 @@
+"""The engine's runtime with the host in the place of a GPU."""
+
+from functools import partial
+
+import numpy as np
+
+from pydbcnn.backends._cuda.runtime import Runtime
+from pydbcnn.backends._cuda.source import kernel_source
+
+from .arrays import HostXp
+from .module import HostModule
+
+ORDERS = {"ascending": "end", "descending": "start", "shuffled": "end"}
+
+
+def _ordered(order, n):
+    numbers = np.arange(n, dtype=np.int64)
+    if order == "descending":
+        return numbers[::-1].copy()
+    if order == "shuffled":
+        np.random.RandomState(0).shuffle(numbers)
+    return numbers
+
+
+class HostRuntime(Runtime):
+    """Runs kernels on the host.
+
+    Parameters
+    ----------
+    order : {"ascending", "descending", "shuffled"}, default="ascending"
+        Of the blocks of a grid, the warps of a block and the lanes of a warp. Arrays end
+        where the next page is forbidden or, if descending, begin behind one.
+    source : str, default=None
+        The kernels; those of the engine if None.
+    max_shared_memory : int, default=232448
+        Bytes that a block may ask for.
+    n_processors : int, default=4
+    """
+
+    def __init__(
+        self,
+        order="ascending",
+        source=None,
+        max_shared_memory=227 * 1024,
+        n_processors=4,
+    ):
+        self.order = order
+        xp = HostXp(ORDERS[order])
+        module = HostModule(
+            kernel_source() if source is None else source,
+            xp,
+            partial(_ordered, order),
+            max_shared_memory,
+        )
+        super().__init__(xp, lambda name: module, max_shared_memory, n_processors)
+
+
+def in_all_orders(compute, **parameters):
+    """What a function of a runtime returns, for every order the same to the last bit.
+
+    Parameters
+    ----------
+    compute : callable
+        From a `HostRuntime` to a host array, or a tuple of them.
+    **parameters
+        Of the runtimes.
+    """
+    first = None
+    for order in ORDERS:
+        result = compute(HostRuntime(order, **parameters))
+        arrays = result if isinstance(result, tuple) else (result,)
+        first = first or (result, arrays)
+        for this, that in zip(arrays, first[1], strict=True):
+            differ = np.ascontiguousarray(this).view(np.uint8) != (
+                np.ascontiguousarray(that).view(np.uint8)
+            )
+            assert not differ.any(), f"another result if {order}"
+    return first[0]
