@@ -64,8 +64,8 @@ def refuse_gpu(array, who, name="X", remedy=""):
     if is_on_gpu(array):
         kind = f"{type(array).__module__}.{type(array).__qualname__}"
         raise TypeError(
-            f"{who} computes on the CPU, but {name} lies on a GPU ({kind}), and nothing "
-            f"is moved silently: pass {name}.get(){remedy}."
+            f"{who} computes on the CPU, but {name} lies on a GPU ({kind}), and arrays "
+            f"are not moved silently: pass {name}.get(){remedy}."
         )
 
 
