@@ -23,7 +23,9 @@ IMAGE = np.dtype(
     ],
     align=True,
 )
-REGION = np.dtype([(name, np.int64) for name in ("n", "top", "left", "height", "width")])
+REGION = np.dtype(
+    [(name, np.int64) for name in ("n", "top", "left", "height", "width")]
+)
 
 
 class Region(NamedTuple):

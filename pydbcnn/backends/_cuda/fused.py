@@ -1,7 +1,6 @@
 """The tuned path: all three layers of common networks in one kernel."""
 
 from dataclasses import dataclass
-from math import prod
 
 from . import packing
 
@@ -76,16 +75,16 @@ def fragments_of(precision):
 
 def _float32_bytes(channels, n_1, n_2, side_1, side_3):
     """As in ``ForwardFloat32``."""
-    rows = 2
+    rows, strip = 2, 8
     width = -(-(_STRIP + side_1 - 1) // 4) * 4
     inputs = channels * (rows + side_1 - 1) * width
     sums = (rows + side_3 - 1) * (_STRIP - side_3 + 1) * channels
-    return 4 * (inputs + sums + rows * n_1 * _STRIP)
+    return 4 * (strip + inputs + sums + rows * n_1 * _STRIP)
 
 
 def _mma_bytes(fragments, channels, n_1, n_2, side_1, side_3):
     """As in ``ForwardMma``."""
-    rows, strip = 4, 12
+    rows, strip = 4, 8
     row = -(-side_1 * channels // fragments.n_values) * fragments.n_values
     offsets = 8 * -(-side_1 * row // fragments.step)
     ring = -(-(rows + side_1 - 1) // rows) * rows
@@ -127,7 +126,7 @@ class Packed:
     """Weights of the layers on the device, in the order of the fused kernels."""
 
     kernel: Kernel
-    arrays: tuple
+    weights: tuple
     side_3: int
     residual: bool
 
@@ -141,27 +140,35 @@ def pack_forward(runtime, network, params, precision):
     """
     kernel = forward_kernel(network, precision)
     if precision == "float32":
-        arrays = (_pack(runtime, params, packing.float32_weights(network)),)
+        weights = (_pack(runtime, params, packing.float32_weights, network),)
     else:
         fragments = fragments_of(precision)
-        arrays = (
-            _pack(runtime, params, packing.mma_weights(network, fragments), fragments),
-            _pack(runtime, params, packing.biases_in_order(network)),
+        weights = (
+            _pack(runtime, params, packing.mma_weights, network, fragments),
+            _pack(runtime, params, packing.biases_in_order, network),
         )
-    return Packed(kernel, arrays, network.kernel_sizes[2], network.residual)
+    return Packed(kernel, weights, network.kernel_sizes[2], network.residual)
 
 
-def _pack(runtime, params, places, fragments=None):
-    name, n_values, dtype = "Float32Words", 1, "float32"
-    if fragments is not None:
-        name, n_values, dtype = fragments.name, fragments.n_values, "uint32"
-    n_words = prod(places.shape) // n_values
+def _pack(runtime, params, order, network, fragments=None):
+    """Parameters in an order of packing.py: words of fragments, or floats."""
+    if fragments is None:
+        name, dtype, places = (
+            "Float32Words",
+            "float32",
+            runtime.constant(order, network),
+        )
+        n_words = len(places)
+    else:
+        name, dtype = fragments.name, "uint32"
+        places = runtime.constant(order, network, fragments)
+        n_words = len(places) // fragments.n_values
     words = runtime.xp.empty(n_words, dtype)
     runtime.launch(
         f"pack_words<{name}>",
         (-(-n_words // packing.THREADS),),
         (packing.THREADS,),
-        (params, runtime.to_device(places), n_words, words),
+        (params, places, n_words, words),
     )
     return words
 
@@ -173,7 +180,7 @@ def forward(runtime, packed, source, out, region):
         packed.kernel.name,
         (n_blocks(region, height, packed.side_3),),
         (packed.kernel.threads,),
-        (source, out, region, *packed.arrays, height, int(packed.residual)),
+        (source, out, region, *packed.weights, height, int(packed.residual)),
         shared_memory=packed.kernel.shared_memory,
     )
 
@@ -214,13 +221,8 @@ def partial_gradients(runtime, network, params, source, delta, region):
             source,
             delta,
             region,
-            _pack(
-                runtime,
-                params,
-                packing.gradient_weights(network, packing.TF32),
-                packing.TF32,
-            ),
-            _pack(runtime, params, packing.biases_in_order(network)),
+            _pack(runtime, params, packing.gradient_weights, network, packing.TF32),
+            _pack(runtime, params, packing.biases_in_order, network),
             down,
             across,
             partial,
