@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from cuda_host import HostKernelError, HostRuntime, in_all_orders, missing
-
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+from cuda_host import HostKernelError, HostRuntime, in_all_orders
 
 ORDERS = ["ascending", "descending", "shuffled"]
 FULL = "0xffffffffu"
@@ -248,9 +246,7 @@ def test_several_views_of_shared_memory():
     ],
 )
 def test_other_shared_memory_is_refused(source):
-    with pytest.raises(
-        HostKernelError, match=r"^`__shared__ float .*;`: the host"
-    ):
+    with pytest.raises(HostKernelError, match=r"^`__shared__ float .*;`: the host"):
         run(source, shared=64)
 
 
