@@ -13,6 +13,8 @@ _DLPACK_CUDA = (2, 13)  # kDLCUDA and kDLCUDAManaged
 
 def namespace(array):
     """The module that an array belongs to: CuPy for its arrays, or else NumPy."""
+    if isinstance(array, np.ndarray):
+        return np
     cupy = sys.modules.get("cupy")  # its arrays exist only where it was imported
     return cupy if cupy is not None and isinstance(array, cupy.ndarray) else np
 
@@ -30,7 +32,8 @@ def is_on_gpu(array):
 def as_array(array):
     """A NumPy array, or a CuPy array of what lies on a GPU; nothing is copied there."""
     if not is_on_gpu(array):
-        return np.asarray(array)
+        only_dlpack = hasattr(array, "__dlpack__") and not hasattr(array, "__array__")
+        return np.from_dlpack(array) if only_dlpack else np.asarray(array)
     if namespace(array) is not np:
         return array
     from .backends._cuda.device import import_cupy
