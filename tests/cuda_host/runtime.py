@@ -28,8 +28,8 @@ class HostRuntime(Runtime):
     Parameters
     ----------
     order : {"ascending", "descending", "shuffled"}, default="ascending"
-        Of the blocks of a grid, the warps of a block and the lanes of a warp. Arrays end
-        where the next page is forbidden or, if descending, begin behind one.
+        Of the blocks of a grid, the warps of a block and the lanes of a warp. Arrays
+        end where a page begins that is forbidden or, if descending, begin behind one.
     source : str, default=None
         The kernels; those of the engine if None.
     max_shared_memory : int, default=232448
