@@ -3,6 +3,7 @@
 import pickle
 import sys
 from copy import deepcopy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -397,6 +398,16 @@ def test_wrong_images_on_the_device(xp, pairs, name):
     if name == "rows":
         with pytest.raises(error, match=message):
             GaussianBlurTransformer(device="cuda").transform(on_device(xp, X))
+
+
+def test_arrays_on_another_gpu_than_the_current_one(xp, pairs, blur_aware):
+    X = on_device(xp, pairs[0])
+    xp.cuda = SimpleNamespace(Device=lambda: "<CUDA Device 1>")
+    for images in (X, [X[0], X[1]]):
+        with pytest.raises(
+            ValueError, match=r"on cpu, but .* is <CUDA Device 1>: .*'with X.*\.device:'"
+        ):
+            blur_aware.predict(images)
 
 
 class Foreign:
