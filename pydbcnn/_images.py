@@ -114,9 +114,7 @@ def as_images(X, name="X"):
 
 
 def _from_list(images, name):
-    images = [
-        as_array(image, f"{name}[{index}]") for index, image in enumerate(images)
-    ]
+    images = [as_array(image, f"{name}[{index}]") for index, image in enumerate(images)]
     for index, image in enumerate(images):
         label = f"{name}[{index}]"
         check_same_place(images[0], image, (f"{name}[0]", label))

@@ -19,6 +19,7 @@ from pydbcnn import (
 )
 from pydbcnn._checkpoint import Checkpoint
 from pydbcnn._device_arrays import as_array, is_on_gpu, namespace, to_host
+from pydbcnn._sampling import RandomPatches
 from pydbcnn._training import DivergenceError, Training
 from pydbcnn.backends import DeviceUnavailableError
 from pydbcnn.metrics import peak_signal_noise_ratio, structural_similarity
@@ -201,6 +202,42 @@ def test_fit_on_the_device_is_fit_on_the_cpu(xp, pairs, name, as_list):
     images = [shape for shape in xp.fetched if len(shape) == 3]
     assert [shape for shape in xp.fetched if len(shape) == 1] == vectors
     assert bool(images) == (name == "blur-aware")
+
+
+SAMPLERS = {
+    "squares": dict(patch_size=7),
+    "larger than some images": dict(patch_size=25),
+    "not square": dict(patch_size=40),
+    "in order": dict(patch_size=7, shuffle=False),
+    "of few blurs": dict(patch_size=7, sigmas=np.linspace(1, 2, 4), sigma_noise=0.1),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_patches_cut_at_once_are_those_cut_one_by_one(xp, name, dtype):
+    """Mirrored, flipped and turned, from images of many sizes."""
+    random_state = np.random.RandomState(0)
+    images = [
+        random_state.randint(256, size=(*size, 2)).astype(dtype)
+        for size in ((30, 9), (5, 34), (1, 20), (26, 27))
+    ]
+    how = dict(scale=255, radius=4, batch_size=3, shuffle=True) | SAMPLERS[name]
+    there = on_device(xp, images)
+    one = RandomPatches(images, images, **how)
+    other = RandomPatches(there, there, **how)
+    n_batches = 0
+    for mine, theirs in zip(
+        *(sampler.batches(np.random.RandomState(1)) for sampler in (one, other)),
+        strict=True,
+    ):
+        for group, same in zip(mine, theirs, strict=True):
+            assert group.sigma == same.sigma
+            assert_on_device(xp, same.patches, group.patches)
+            assert_on_device(xp, same.targets, group.targets)
+        n_batches += 1
+    assert n_batches == one.n_batches
+    assert xp.fetched == []
 
 
 def test_images_of_the_host_may_be_fitted_on_the_device(xp, pairs):
@@ -405,7 +442,8 @@ def test_arrays_on_another_gpu_than_the_current_one(xp, pairs, blur_aware):
     xp.cuda = SimpleNamespace(Device=lambda: "<CUDA Device 1>")
     for images in (X, [X[0], X[1]]):
         with pytest.raises(
-            ValueError, match=r"on cpu, but .* is <CUDA Device 1>: .*'with X.*\.device:'"
+            ValueError,
+            match=r"on cpu, but .* is <CUDA Device 1>: .*'with X.*\.device:'",
         ):
             blur_aware.predict(images)
 
