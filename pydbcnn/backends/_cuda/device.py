@@ -142,7 +142,12 @@ def _runtime(cupy, gpu):
             code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=[name]
         )
 
-    return Runtime(cupy, load_module, gpu.max_shared_memory, gpu.n_processors)
+    def synchronize():
+        cupy.cuda.get_current_stream().synchronize()
+
+    return Runtime(
+        cupy, load_module, gpu.max_shared_memory, gpu.n_processors, synchronize
+    )
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Parts of images that are computed together, in bounded memory between two steps.
+"""Bands of images that are computed together, in bounded memory between two steps.
 
 Nothing here touches a device.
 """
@@ -25,7 +25,7 @@ def n_buffers(network):
     return filtered + estimates
 
 
-def regions(network, n, height, width):
+def bands(network, n, height, width):
     """Parts of n images that are estimated one after the other.
 
     Parameters
