@@ -1,9 +1,10 @@
-"""Where the patches of an epoch come from."""
+"""Where the patches of an epoch come from: cut where the images lie."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from ._device_arrays import namespace
 from .backends.reference import mirror
 
 # Patches of one batch that come from one image where its blur matters: few enough that
@@ -148,7 +149,7 @@ class RandomPatches:
     def _cut(self, places):
         pairs = [self._cut_pair(*place) for place in places]
         return tuple(
-            np.stack(side).astype(self.scale.dtype) / self.scale
+            namespace(side[0]).stack(side).astype(self.scale.dtype) / self.scale
             for side in zip(*pairs, strict=True)
         )
 
@@ -157,7 +158,10 @@ class RandomPatches:
             cut(self.X[index], (top, left), self.size, self.radius),
             cut(self.y[index], (top, left), self.size, 0),
         )
-        return tuple(np.rot90(side[:, ::-1] if flip else side, turns) for side in pair)
+        return tuple(
+            namespace(side).rot90(side[:, ::-1] if flip else side, turns)
+            for side in pair
+        )
 
 
 class GivenPatches:
@@ -193,6 +197,7 @@ class GivenPatches:
             random_state.shuffle(order)
         for start in range(0, self.n_samples, self.batch_size):
             chosen = order[start : start + self.batch_size]
+            chosen = namespace(self.X).asarray(chosen)
             X = cut(self.X[chosen], self.place, self.y.shape[1:3], self.radius, axis=1)
             yield [
                 Group(
@@ -212,7 +217,7 @@ def cut(images, place, size, margin, axis=0):
         if first >= 0 and last <= whole:
             part = slice(first, last)
         else:
-            part = mirror(np.arange(first, last), whole)
+            part = namespace(images).asarray(mirror(np.arange(first, last), whole))
         images = images[(slice(None),) * (axis + offset) + (part,)]
     return images
 

@@ -17,6 +17,28 @@ from pydbcnn.datasets import load_sample_images
 SMALL = dict(n_filters=(6, 4), kernel_sizes=(5, 1, 3), patch_size=16, batch_size=4)
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of a real GPU say why they do not run."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    missing = why_no_gpu() if marked else None
+    if missing:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=f"needs a GPU: {missing}"))
+
+
+def why_no_gpu():
+    """What keeps CuPy from a GPU, or None."""
+    try:
+        import cupy
+    except ImportError as error:
+        return f"CuPy cannot be imported ({error})"
+    try:
+        cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return str(error)
+    return None
+
+
 @pytest.fixture(scope="session")
 def sharp():
     """Six sharp 40 x 48 colour images, uint8."""

@@ -122,20 +122,20 @@ def beside_a_page(array, *, behind):
     return copy
 
 
-def between_pages(n_bytes):
-    """Whole pages for some bytes, between two that nobody may touch."""
+def between_pages(n_bytes, n_guards=1):
+    """Whole pages for some bytes, between some on each side that nobody may touch."""
     n_pages = max(1, -(-n_bytes // PAGE))
-    memory = mmap.mmap(-1, (n_pages + 2) * PAGE)
+    memory = mmap.mmap(-1, (n_pages + 2 * n_guards) * PAGE, mmap.MAP_PRIVATE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    for page in (0, n_pages + 1):
-        _forbid(address + page * PAGE)
-    return np.frombuffer(memory, np.uint8, n_pages * PAGE, PAGE)
+    for page in (0, n_guards + n_pages):
+        _forbid(address + page * PAGE, n_guards * PAGE)
+    return np.frombuffer(memory, np.uint8, n_pages * PAGE, n_guards * PAGE)
 
 
-def _forbid(address):
+def _forbid(address, n_bytes):
     libc = ctypes.CDLL(None, use_errno=True)
     no_access = 0
-    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(PAGE), no_access):
+    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(n_bytes), no_access):
         raise OSError(ctypes.get_errno(), "mprotect")
 
 

@@ -1,6 +1,6 @@
-"""What stands in for CuPy: arrays that NumPy computes with but does not take for its own.
+"""What stands in for CuPy: NumPy's functions, on arrays that are none of NumPy's.
 
-Each lies between two pages that nobody may touch, at the end or the start of its own, and
+Each lies between two pages that nobody may touch, at the end or the start of its own;
 what is left of these is checked after each launch. New memory is full of NaN.
 """
 
@@ -11,6 +11,7 @@ from guarded import PAGE, between_pages
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 POISON = 0xFF  # bytes of a NaN, in every floating-point type
+_N_GUARDS = 1024  # pages, so that a wrong row is found as well as a wrong pixel
 _VECTOR = 16  # bytes of the largest access of a kernel
 
 
@@ -27,26 +28,31 @@ class Memory:
     """
 
     def __init__(self, n_bytes, alignment, at):
-        self._pages = between_pages(n_bytes)
-        self._pages[:] = POISON
+        self.pages = between_pages(n_bytes, _N_GUARDS)
+        self.pages[:] = POISON
         self.start = 0
         if at == "end":
-            self.start = (self._pages.size - n_bytes) // alignment * alignment
+            self.start = (self.pages.size - n_bytes) // alignment * alignment
         self.stop = self.start + n_bytes
-        self.bytes = self._pages[self.start : self.stop]
+        self.bytes = self.pages[self.start : self.stop]
         self.address = self.bytes.ctypes.data if n_bytes else 0
 
     def owns(self, address):
         """Whether an address lies in the pages, or in those that guard them."""
-        first = self._pages.ctypes.data
-        return first - PAGE <= address < first + self._pages.size + PAGE
+        first, guards = self.pages.ctypes.data, _N_GUARDS * PAGE
+        return -guards <= address - first < self.pages.size + guards
 
-    def check(self):
-        """Where the guards were written, relative to the array, or None."""
-        written = self._pages != POISON
+    def place(self, address):
+        """Where an address lies, in words."""
+        offset = address - self.pages.ctypes.data - self.start
+        return f"{offset} bytes from the start of {self.bytes.size} bytes"
+
+    def written_guard(self):
+        """The address of a byte of the guards that was written, or None."""
+        written = self.pages != POISON
         written[self.start : self.stop] = False
         where = np.flatnonzero(written)
-        return int(where[0]) - self.start if where.size else None
+        return int(where[0]) + self.pages.ctypes.data if where.size else None
 
 
 class DeviceArray(NDArrayOperatorsMixin):
@@ -232,11 +238,10 @@ class HostXp:
     def check(self, kernel):
         """Raise if a kernel wrote beside an array."""
         for memory in self._memories:
-            where = memory.check()
-            if where is not None:
+            address = memory.written_guard()
+            if address is not None:
                 raise HostKernelError(
-                    f"{kernel} wrote {where} bytes from the start of an array of "
-                    f"{memory.bytes.size} bytes"
+                    f"{kernel} wrote {memory.place(address)} of an array"
                 )
 
 

@@ -55,8 +55,7 @@ inline unsigned __float_as_uint(float value)
     return bits;
 }
 
-template <class T>
-inline T __ldg(const T* address) { return *address; }
+#define __ldg(address) (*(address)) // no function: a fault has the line of the kernel
 
 template <class T>
 inline T min(T a, T b) { return b < a ? b : a; }
@@ -72,22 +71,21 @@ __attribute__((noinline)) static void __syncthreads()
 {
     using namespace cuda_host;
     if (++n_at_barrier < n_threads) {
-        fibers[current].wait = AT_BARRIER;
-        return to_scheduler();
+        waits[current] = AT_BARRIER;
+        return take_turns();
     }
     n_at_barrier = 0;
-    for (int i = 0; i < n_threads; ++i)
-        fibers[i].wait = READY;
+    memset(waits, READY, n_threads);
 }
 
 __attribute__((noinline)) static void __syncwarp(unsigned mask = 0xffffffffu)
 {
-    cuda_host::meet("__syncwarp", {mask}, [](cuda_host::Fiber*) {});
+    cuda_host::meet("__syncwarp", {mask}, [](cuda_host::Lane*) {});
 }
 
 namespace cuda_host {
 
-// Every lane gets the value of another; it keeps its own where that is none of its group.
+// Every lane gets the value of the lane that `source` names, for groups of some width.
 template <class T, class Source>
 __attribute__((noinline)) T shuffle(const char* name, unsigned mask, T value,
                                     int argument, int width, Source source)
@@ -95,17 +93,16 @@ __attribute__((noinline)) T shuffle(const char* name, unsigned mask, T value,
     if (width < 1 || width > warpSize || width & (width - 1))
         fail("%s: width %d is no power of two up to 32", name, width);
     T result;
-    const auto exchange = [=](Fiber* lanes) {
+    const auto exchange = [=](Lane* warp) {
         for (int lane = 0; lane < warpSize; ++lane) {
             if (!(mask >> lane & 1))
                 continue;
-            const Operand& operand = lanes[lane].operand;
-            const int first = lane & ~(width - 1);
-            int from = source(lane - first, (int)operand.b0, width);
-            from = from < 0 || from >= width ? lane : first + from;
+            const Operand& operand = warp[lane].operand;
+            const int first = lane & ~(width - 1), by = operand.b0;
+            const int from = source(lane, by, first, first + width);
             if (!(mask >> from & 1))
-                fail("%s: lane %d reads lane %d, which takes no part", name, lane, from);
-            *(T*)operand.result = *(const T*)lanes[from].operand.a;
+                fail("%s: lane %d reads %d, which takes no part", name, lane, from);
+            *(T*)operand.result = *(const T*)warp[from].operand.a;
         }
     };
     meet(name, {mask, &result, &value, (unsigned)argument}, exchange);
@@ -114,30 +111,19 @@ __attribute__((noinline)) T shuffle(const char* name, unsigned mask, T value,
 
 } // namespace cuda_host
 
-template <class T>
-inline T __shfl_sync(unsigned mask, T value, int from, int width = 32)
-{
-    return cuda_host::shuffle("__shfl_sync", mask, value, from, width,
-                              [](int, int from, int width) { return from & (width - 1); });
-}
+// A lane keeps its own value where the other would lie outside its group; by xor it may
+// lie in a group before.
+#define CUDA_HOST_SHUFFLE(name, argument, from)                                        \
+    template <class T>                                                                 \
+    inline T name(unsigned mask, T value, argument, int width = 32)                    \
+    {                                                                                  \
+        return cuda_host::shuffle(#name, mask, value, by, width,                       \
+                                  [](int lane, int by, int first, int end) {           \
+                                      return from;                                     \
+                                  });                                                  \
+    }
 
-template <class T>
-inline T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32)
-{
-    return cuda_host::shuffle("__shfl_up_sync", mask, value, delta, width,
-                              [](int lane, int delta, int) { return lane - delta; });
-}
-
-template <class T>
-inline T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32)
-{
-    return cuda_host::shuffle("__shfl_down_sync", mask, value, delta, width,
-                              [](int lane, int delta, int) { return lane + delta; });
-}
-
-template <class T>
-inline T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32)
-{
-    return cuda_host::shuffle("__shfl_xor_sync", mask, value, bits, width,
-                              [](int lane, int bits, int) { return lane ^ bits; });
-}
+CUDA_HOST_SHUFFLE(__shfl_sync, int by, first + (by & (end - first - 1)))
+CUDA_HOST_SHUFFLE(__shfl_up_sync, unsigned by, lane - by >= first ? lane - by : lane)
+CUDA_HOST_SHUFFLE(__shfl_down_sync, unsigned by, lane + by < end ? lane + by : lane)
+CUDA_HOST_SHUFFLE(__shfl_xor_sync, int by, (lane ^ by) < end ? lane ^ by : lane)

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "checks.h"
 #include "twins.h"
 
 namespace cuda_host {
@@ -64,22 +65,21 @@ void call(void (*kernel)(T...), void** values)
     call(kernel, values, std::index_sequence_for<T...>());
 }
 
+static void* fault; // the address that a kernel must not touch
+
 static void on_signal(int signal, siginfo_t* info, void*)
 {
-    const dim3 t = fibers[current].index;
-    fail("%s at address %p in thread (%u, %u, %u) of block (%u, %u, %u)",
-         signal == SIGFPE   ? "division by zero"
-         : signal == SIGILL ? "a misaligned access or a trap"
-                            : "access to memory that is not the kernel's",
-         info->si_addr, t.x, t.y, t.z, blockIdx.x, blockIdx.y, blockIdx.z);
+    fault = info->si_addr;
+    fail(signal == SIGFPE ? "division by zero"
+                          : "access to memory that is not its own");
 }
 
-constexpr int SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+constexpr int SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE};
 
-// Faults of a kernel, for as long as it lives, become errors. The handler has a stack of
-// its own, as that of a fiber may be full.
+// Faults of a kernel, for as long as it lives, become errors. The handler has a stack
+// of its own, as that of a fiber may be full.
 struct Handlers {
-    struct sigaction actions[4];
+    struct sigaction actions[3];
     stack_t stack;
 
     Handlers()
@@ -92,13 +92,13 @@ struct Handlers {
         struct sigaction action = {};
         action.sa_sigaction = on_signal;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < 3; ++i)
             sigaction(SIGNALS[i], &action, &actions[i]);
     }
 
     ~Handlers()
     {
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < 3; ++i)
             sigaction(SIGNALS[i], &actions[i], nullptr);
         sigaltstack(&stack, nullptr);
     }
@@ -114,19 +114,19 @@ struct Launch {
     long long shared_room;
     char* dynamic_shared;
     long long shared_size;
+    void* fault; // out: the address that a kernel touched, if that is why it failed
 };
 
-// What lies around the shared memory, up to pages that nobody may touch, stays as it was.
+// What lies around the shared memory, up to pages that nobody may touch, is as it was.
 static void check_shared(const Launch& launch)
 {
+    char* const end = launch.dynamic_shared + launch.shared_size;
     for (char* at = launch.shared; at < launch.shared + launch.shared_room; ++at) {
-        const bool inside = at >= launch.dynamic_shared &&
-                            at < launch.dynamic_shared + launch.shared_size;
-        if (!inside && (unsigned char)*at != POISON)
-            fail("write %td bytes from the start of %lld bytes of shared memory, in "
-                 "block (%u, %u, %u)",
-                 at - launch.dynamic_shared, launch.shared_size, blockIdx.x, blockIdx.y,
-                 blockIdx.z);
+        if (at == launch.dynamic_shared)
+            at = end;
+        if (at < launch.shared + launch.shared_room && (unsigned char)*at != POISON)
+            fail("a write %td bytes from the start of %lld bytes of shared memory",
+                 at - launch.dynamic_shared, launch.shared_size);
     }
 }
 
@@ -152,7 +152,7 @@ static void run_grid(const Launch& launch)
 }
 
 // The message of what went wrong, or nothing.
-static const char* run_kernel(const Launch& launch, void (*call)(void**))
+static const char* run_kernel(Launch& launch, void (*call)(void**))
 {
     Handlers handlers;
     gridDim = launch.grid;
@@ -162,9 +162,11 @@ static const char* run_kernel(const Launch& launch, void (*call)(void**))
     arguments = launch.values;
     body = call;
     place_threads();
+    fault = nullptr;
     if (sigsetjmp(leave, 1)) {
         for (Fiber& fiber : fibers)
             fiber.started = false; // they stand in the midst of a block
+        launch.fault = fault;
         return message;
     }
     run_grid(launch);
@@ -178,7 +180,7 @@ static const char* run_kernel(const Launch& launch, void (*call)(void**))
     {                                                                                  \
         return cuda_host::parameters_of(&__VA_ARGS__, to);                             \
     }                                                                                  \
-    extern "C" const char* cuda_host_launch(const cuda_host::Launch* launch)           \
+    extern "C" const char* cuda_host_launch(cuda_host::Launch* launch)                 \
     {                                                                                  \
         return cuda_host::run_kernel(                                                  \
             *launch, [](void** values) { cuda_host::call(&__VA_ARGS__, values); });    \

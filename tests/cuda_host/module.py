@@ -1,8 +1,8 @@
 """Kernels compiled by the host compiler, with the call shape of CuPy's modules."""
 
+import atexit
 import ctypes
 import hashlib
-import platform
 import re
 import shutil
 import subprocess
@@ -11,20 +11,18 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from guarded import between_pages
 
-from .arrays import DeviceArray, HostKernelError
+from pydbcnn.backends.cpu import available_isas
+
+from .arrays import DeviceArray, HostKernelError, Memory
 
 FLAGS = ["-std=c++17", "-O2", "-fPIC", "-fno-strict-aliasing", "-ffp-contract=off"]
-FLAGS += ["-fwrapv", "-D_FORTIFY_SOURCE=0", "-Wall", "-Wno-unused-function"]
-FLAGS += [
-    "-Wno-unknown-pragmas",
-    "-Wno-unused-variable",
-    "-Wno-unused-but-set-variable",
-]
+FLAGS += ["-w", "-D_FORTIFY_SOURCE=0", "-fno-sanitize-recover=all"]
+CHECKS = "alignment,bounds,signed-integer-overflow,shift,integer-divide-by-zero"
 FREE_SHARED_MEMORY = 48 * 1024
-_DYNAMIC = re.compile(
-    r"(?m)^([ \t]+)extern\s+__shared__\s+(?:__align__\s*\(\d+\)\s*)?"
+MAX_THREADS = 1024
+_DYNAMIC = re.compile(  # in a function: something stands before it on the line
+    r"(?<=[ \t{;])extern\s+__shared__\s+(?:__align__\s*\(\d+\)\s*)?"
     r"([^;]*?)(\w+)\s*\[\s*\]\s*;"
 )
 _SHARED = re.compile(r"\b__shared__\b")
@@ -39,18 +37,20 @@ def missing():
 
 @cache
 def _flags():
-    x86 = platform.machine().lower() in {"x86_64", "amd64"}
-    return [*FLAGS, *(["-mavx2", "-mfma"] if x86 else [])]
+    vectors = ["-mavx2", "-mfma"] if "avx2" in available_isas() else []
+    return [*FLAGS, f"-fsanitize={CHECKS}", *vectors]
 
 
 @cache
 def _folder():
-    return tempfile.TemporaryDirectory(prefix="cuda_host")
+    folder = tempfile.mkdtemp(prefix="cuda_host")
+    atexit.register(shutil.rmtree, folder)
+    return Path(folder)
 
 
 def with_shared_memory(source):
     """The source with pointers for its shared memory, which the launch sets."""
-    source = _DYNAMIC.sub(r"\1CUDA_HOST_SHARED(\2, \3);", source)
+    source = _DYNAMIC.sub(r"CUDA_HOST_SHARED(\1, \2);", source)
     left = _SHARED.search(source)
     if left:
         line = source[: left.start()].count("\n") + 1
@@ -61,9 +61,17 @@ def with_shared_memory(source):
     return source
 
 
-def compile_kernel(source, name):
+def max_threads(source, name):
+    """Threads that a block may have, by the launch bounds of a kernel."""
+    kernel = re.escape(name.split("<")[0])
+    bounds = re.search(rf"__launch_bounds__\((\d+)[^)]*\)\s*{kernel}\(", source)
+    return int(bounds[1]) if bounds else MAX_THREADS
+
+
+def compile_kernel(source, name, truncated_sums):
     """The library of one kernel; once per run of the tests."""
-    text = (
+    text = "#define CUDA_HOST_TRUNCATED_SUMS\n" if truncated_sums else ""
+    text += (
         '#include "launch.h"\n#line 1 "kernels"\n'
         f"{with_shared_memory(source)}\nCUDA_HOST_KERNEL({name})\n"
     )
@@ -73,19 +81,20 @@ def compile_kernel(source, name):
 
 @cache
 def _library(text, digest, name):
-    path = Path(_folder().name, digest + ".cpp")
+    path = _folder() / f"{digest}.cpp"
     path.write_text(text)
-    here = Path(__file__).parent
-    command = ["g++", *_flags(), f"-I{here}", "-shared", str(path), "-o"]
+    _run(name, *_flags(), f"-I{Path(__file__).parent}", "-c", path, "-o", f"{path}.o")
+    # Apart, without -fsanitize, as checks.h stands in for the compiler's own library.
+    _run(name, "-shared", f"{path}.o", "-o", f"{path}.so")
+    return ctypes.CDLL(f"{path}.so")
+
+
+def _run(name, *arguments):
     run = subprocess.run(
-        [*command, str(path.with_suffix(".so"))],
-        capture_output=True,
-        text=True,
-        check=False,
+        ["g++", *map(str, arguments)], capture_output=True, text=True, check=False
     )
     if run.returncode:
         raise HostKernelError(f"{name} does not compile:\n{run.stderr}")
-    return ctypes.CDLL(str(path.with_suffix(".so")))
 
 
 class Parameter(ctypes.Structure):
@@ -109,15 +118,17 @@ class Launch(ctypes.Structure):
         ("shared_room", ctypes.c_longlong),
         ("dynamic_shared", ctypes.c_void_p),
         ("shared_size", ctypes.c_longlong),
+        ("fault", ctypes.c_void_p),
     ]
 
 
 class HostModule:
     """Kernels of one source; see `HostRuntime`."""
 
-    def __init__(self, source, xp, order, max_shared_memory):
+    def __init__(self, source, xp, order, max_shared_memory, truncated_sums):
         self.source, self.xp, self.order = source, xp, order
         self.max_shared_memory = max_shared_memory
+        self.truncated_sums = truncated_sums
 
     def get_function(self, name):
         return HostFunction(self, name)
@@ -128,12 +139,13 @@ class HostFunction:
 
     def __init__(self, module, name):
         self._module, self._name = module, name
-        self._library = compile_kernel(module.source, name)
+        self._library = compile_kernel(module.source, name, module.truncated_sums)
         self._library.cuda_host_launch.restype = ctypes.c_char_p
         parameters = (Parameter * 64)()
         n = self._library.cuda_host_parameters(parameters)
         self._parameters = parameters[:n]
         self._max_shared = FREE_SHARED_MEMORY
+        self._max_threads = max_threads(module.source, name)
 
     @property
     def max_dynamic_shared_size_bytes(self):
@@ -151,34 +163,44 @@ class HostFunction:
     def __call__(self, grid, block, args, *, shared_mem=0):
         grid, block = _three(grid), _three(block)
         self._check_sizes(grid, block, shared_mem)
-        values = self._values(args)
-        pages = between_pages(shared_mem)
-        start = (pages.size - shared_mem) // 16 * 16
+        kept = self._values(args)
+        values = (ctypes.c_void_p * (len(kept) + 1))(*(v.ctypes.data for v in kept))
+        shared = Memory(shared_mem, 16, "end")
         order = self._module.order
         blocks, threads = order(np.prod(grid)), thread_order(order, np.prod(block))
-        message = self._library.cuda_host_launch(
-            ctypes.byref(
-                Launch(
-                    grid=grid,
-                    block=block,
-                    n_blocks=blocks.size,
-                    block_order=blocks.ctypes.data,
-                    thread_order=threads.ctypes.data,
-                    values=ctypes.addressof(values),
-                    shared=pages.ctypes.data,
-                    shared_room=pages.size,
-                    dynamic_shared=pages.ctypes.data + start,
-                    shared_size=shared_mem,
-                )
-            )
+        launch = Launch(
+            grid=grid,
+            block=block,
+            n_blocks=blocks.size,
+            block_order=blocks.ctypes.data,
+            thread_order=threads.ctypes.data,
+            values=ctypes.addressof(values),
+            shared=shared.pages.ctypes.data,
+            shared_room=shared.pages.size,
+            dynamic_shared=shared.pages.ctypes.data + shared.start,
+            shared_size=shared_mem,
         )
+        message = self._library.cuda_host_launch(ctypes.byref(launch))
         if message:
-            raise HostKernelError(f"{self._name}: {message.decode()}")
+            self._fail(message.decode(), launch.fault, shared)
         self._module.xp.check(self._name)
 
+    def _fail(self, message, fault, shared):
+        message = f"{self._name}: {message}"
+        if fault and shared.owns(fault):
+            message += f"; it lies {shared.place(fault)} of shared memory"
+        elif fault:
+            memory = self._module.xp.memory_at(fault)
+            message += "; it lies " + (
+                f"{memory.place(fault)} of an array" if memory else "far from any array"
+            )
+        raise HostKernelError(message)
+
     def _check_sizes(self, grid, block, shared_mem):
-        if not 1 <= np.prod(block) <= 1024 or block[2] > 64:
-            raise HostKernelError(f"{self._name}: block {block}, at most 1024 threads")
+        if not 1 <= np.prod(block) <= self._max_threads or block[2] > 64:
+            raise HostKernelError(
+                f"{self._name}: block {block}, at most {self._max_threads} threads"
+            )
         if not (1 <= grid[0] < 2**31 and all(1 <= n < 2**16 for n in grid[1:])):
             raise HostKernelError(f"{self._name}: no grid can be {grid}")
         if shared_mem > self._max_shared:
@@ -188,19 +210,12 @@ class HostFunction:
             )
 
     def _values(self, args):
-        """The array of pointers that a launch takes."""
-        if len(args) != len(self._parameters):
-            raise HostKernelError(
-                f"{self._name} takes {len(self._parameters)} arguments, not {len(args)}"
-            )
-        self._kept = [
-            self._value(i, arg, parameter)
-            for i, (arg, parameter) in enumerate(
-                zip(args, self._parameters, strict=True)
-            )
-        ]
-        pointers = [value.ctypes.data for value in self._kept]
-        return (ctypes.c_void_p * max(1, len(pointers)))(*pointers)
+        """Arrays of no axes, one for each parameter."""
+        n = len(self._parameters)
+        if len(args) != n:
+            raise HostKernelError(f"{self._name} takes {n} arguments, not {len(args)}")
+        numbered = enumerate(zip(args, self._parameters, strict=True))
+        return [self._value(i, *pair) for i, pair in numbered]
 
     def _value(self, i, arg, parameter):
         """An array of no axes with the bytes of one parameter."""
@@ -211,9 +226,8 @@ class HostFunction:
         by_value = isinstance(arg, np.generic) or (
             isinstance(arg, np.ndarray) and arg.ndim == 0 and arg.dtype.names
         )
-        if by_value and kind != "p":
-            if (_kind(arg.dtype), arg.dtype.itemsize) == (kind, parameter.size):
-                return np.array(arg)
+        if by_value and (_kind(arg.dtype), arg.itemsize) == (kind, parameter.size):
+            return np.array(arg)
         raise HostKernelError(
             f"{self._name}: argument {i} is {_described(arg)}, the parameter is "
             f"{_NAMES[kind]} of {parameter.size} bytes"
@@ -236,12 +250,15 @@ def _kind(dtype):
 
 
 def _described(arg):
-    dtype = getattr(arg, "dtype", None)
-    if dtype is None:
-        return f"a {type(arg).__name__}"
-    where = "" if isinstance(arg, (DeviceArray, np.generic)) else "host "
-    what = "scalar" if isinstance(arg, np.generic) else f"{where}array {arg.shape}"
-    return f"a {what} of {dtype}"
+    if isinstance(arg, DeviceArray):
+        return f"a device array of {arg.dtype}"
+    if isinstance(arg, np.generic):
+        return f"a scalar of {arg.dtype}"
+    if isinstance(arg, np.ndarray) and arg.dtype.names:
+        return f"a struct of {arg.nbytes} bytes"
+    if isinstance(arg, np.ndarray):
+        return f"a host array of {arg.dtype}"
+    return f"of type {type(arg).__name__}"
 
 
 def _three(sizes):

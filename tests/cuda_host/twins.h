@@ -3,6 +3,9 @@
 
 #include "cuda_host.h"
 
+inline int lane_number() { return cuda_host::current % warpSize; }
+inline int warp_number() { return cuda_host::current / warpSize; }
+
 inline unsigned round_tf32(float value)
 {
     const unsigned bits = __float_as_uint(value);
@@ -23,50 +26,83 @@ inline unsigned round_bfloat16(float value)
 
 typedef float Row __attribute__((vector_size(32), aligned(4), may_alias));
 
+// The part of a number that is a multiple of a power of two.
+inline double truncated(double value, double unit)
+{
+    return trunc(value / unit) * unit;
+}
+
+// As M. Fasi, N. Higham, M. Mikaitis and S. Pranesh found (Numerical behavior of NVIDIA
+// tensor cores, PeerJ Computer Science 7:e330, 2021) of the first tensor cores, which
+// are the least exact: the terms lose what lies below the last bit of the largest, and
+// the sum is rounded towards zero.
+template <int N>
+inline float add_truncated(float sum, const double (&products)[N])
+{
+    double largest = fabs(sum), plain = sum;
+    for (double product : products) {
+        largest = fmax(largest, fabs(product));
+        plain += product;
+    }
+    if (largest == 0 || !std::isfinite(plain))
+        return plain;
+    const double unit = ldexp(1.0, ilogb(largest) - 23);
+    double exact = truncated(sum, unit);
+    for (double product : products)
+        exact += truncated(product, unit);
+    const float nearest = exact;
+    return fabs(nearest) > fabs(exact) ? nextafterf(nearest, 0.0f) : nearest;
+}
+
 // sum += a b, with exact products: those of tf32 and bfloat16 values need 22 bits.
 template <int K>
-inline void multiply(float (&sum)[16][8], const float (&a)[16][K], const float (&b)[K][8])
+inline void multiply(float (&sum)[16][8], const float (&a)[16][K],
+                     const float (&b)[K][8])
 {
+#ifdef CUDA_HOST_TRUNCATED_SUMS
+    constexpr int N = K / 2; // terms that are added together: 4 of tf32, 8 of bfloat16
+    for (int i = 0; i < 16; ++i)
+        for (int j = 0; j < 8; ++j)
+            for (int first = 0; first < K; first += N) {
+                double products[N];
+                for (int k = 0; k < N; ++k)
+                    products[k] = (double)a[i][first + k] * b[first + k][j];
+                sum[i][j] = add_truncated(sum[i][j], products);
+            }
+#else
     for (int i = 0; i < 16; ++i) {
-        Row row;
-        memcpy(&row, sum[i], sizeof row);
-        for (int k = 0; k < K; ++k) {
-            Row right;
-            memcpy(&right, b[k], sizeof right);
-            row += a[i][k] * right;
-        }
-        memcpy(sum[i], &row, sizeof row);
+        Row row = *(const Row*)sum[i];
+        for (int k = 0; k < K; ++k)
+            row += a[i][k] * *(const Row*)b[k];
+        *(Row*)sum[i] = row;
     }
+#endif
 }
 
 // The accumulator lies the same way for both types.
-inline float& accumulator(Fiber* lanes, int i, int j)
-{
-    const int lane = i % 8 * 4 + j / 2;
-    return ((float*)lanes[lane].operand.result)[i / 8 * 2 + j % 2];
-}
-
 template <int K>
-inline void multiply_into(Fiber* lanes, const float (&a)[16][K], const float (&b)[K][8])
+inline void multiply_into(Lane* warp, const float (&a)[16][K], const float (&b)[K][8])
 {
     float sum[16][8];
-    for (int i = 0; i < 16; ++i)
-        for (int j = 0; j < 8; ++j)
-            sum[i][j] = accumulator(lanes, i, j);
+    for (int lane = 0; lane < warpSize; ++lane)
+        for (int i = 0; i < 4; ++i)
+            sum[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2] =
+                ((float*)warp[lane].operand.result)[i];
     multiply(sum, a, b);
-    for (int i = 0; i < 16; ++i)
-        for (int j = 0; j < 8; ++j)
-            accumulator(lanes, i, j) = sum[i][j];
+    for (int lane = 0; lane < warpSize; ++lane)
+        for (int i = 0; i < 4; ++i)
+            ((float*)warp[lane].operand.result)[i] =
+                sum[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
 }
 
 // The device reads no more of a register than the bits of a tf32 value.
 inline float tf32(unsigned bits) { return __uint_as_float(bits & ~0x1fffu); }
 
-inline void mma_tf32_of_warp(Fiber* lanes)
+inline void mma_tf32_of_warp(Lane* warp)
 {
     float a[16][8], b[8][8];
     for (int lane = 0; lane < warpSize; ++lane) {
-        const Operand& operand = lanes[lane].operand;
+        const Operand& operand = warp[lane].operand;
         const unsigned* registers = (const unsigned*)operand.a;
         const int g = lane / 4, t = lane % 4;
         for (int i = 0; i < 4; ++i)
@@ -74,17 +110,17 @@ inline void mma_tf32_of_warp(Fiber* lanes)
         b[t][g] = tf32(operand.b0);
         b[t + 4][g] = tf32(operand.b1);
     }
-    multiply_into(lanes, a, b);
+    multiply_into(warp, a, b);
 }
 
-inline void mma_bfloat16_of_warp(Fiber* lanes)
+inline void mma_bfloat16_of_warp(Lane* warp)
 {
     float a[16][16], b[16][8];
     const auto value = [](unsigned bits, int half) {
         return __uint_as_float(half ? bits & 0xffff0000u : bits << 16);
     };
     for (int lane = 0; lane < warpSize; ++lane) {
-        const Operand& operand = lanes[lane].operand;
+        const Operand& operand = warp[lane].operand;
         const unsigned* registers = (const unsigned*)operand.a;
         const int g = lane / 4, t = lane % 4;
         for (int half = 0; half < 2; ++half) {
@@ -94,7 +130,7 @@ inline void mma_bfloat16_of_warp(Fiber* lanes)
             b[2 * t + half + 8][g] = value(operand.b1, half);
         }
     }
-    multiply_into(lanes, a, b);
+    multiply_into(warp, a, b);
 }
 
 } // namespace cuda_host

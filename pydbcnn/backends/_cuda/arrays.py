@@ -18,11 +18,14 @@ IMAGE = np.dtype(
         ("channels", np.int32),
         ("type", np.int32),
         ("scale", np.float32),
+        ("inverse", np.float32),
         ("outside", np.int32),
     ],
     align=True,
 )
-REGION = np.dtype([(name, np.int64) for name in ("n", "top", "left", "height", "width")])
+REGION = np.dtype(
+    [(name, np.int64) for name in ("n", "top", "left", "height", "width")]
+)
 
 
 class Region(NamedTuple):
@@ -86,6 +89,7 @@ class Image:
                 channels,
                 PIXEL_TYPES.index(self.array.dtype.name),
                 self.scale,
+                1 / self.scale,
                 self.outside,
             ),
             IMAGE,

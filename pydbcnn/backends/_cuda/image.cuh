@@ -11,7 +11,8 @@ struct Image {
     long long top, left;     // coordinates of its first pixel
     int channels;
     int type;    // a PixelType
-    float scale; // the pixel value that counts as 1
+    float scale;   // the pixel value that counts as 1
+    float inverse; // 1 / scale
     int outside; // what lies beyond the array, an Outside
 };
 
@@ -52,12 +53,14 @@ __device__ inline float read_value(const Image& image, long long index)
 {
     if (index < 0)
         return 0.0f;
+    float value;
     switch (image.type) {
-    case UINT8: return ((const unsigned char*)image.data)[index] / image.scale;
-    case UINT16: return ((const unsigned short*)image.data)[index] / image.scale;
-    case FLOAT32: return ((const float*)image.data)[index] / image.scale;
-    default: return (float)(((const double*)image.data)[index] / image.scale);
+    case UINT8: value = ((const unsigned char*)image.data)[index]; break;
+    case UINT16: value = ((const unsigned short*)image.data)[index]; break;
+    case FLOAT32: value = ((const float*)image.data)[index]; break;
+    default: value = ((const double*)image.data)[index];
     }
+    return value * image.inverse;
 }
 
 __device__ inline float read_pixel(const Image& image, long long n, long long y,
@@ -77,8 +80,8 @@ __device__ inline void write_value(const Image& image, long long index, float va
 {
     value *= image.scale;
     switch (image.type) {
-    case UINT8: ((unsigned char*)image.data)[index] = (unsigned char)clipped(value, 255.0f); break;
-    case UINT16: ((unsigned short*)image.data)[index] = (unsigned short)clipped(value, 65535.0f); break;
+    case UINT8: ((unsigned char*)image.data)[index] = clipped(value, 255.0f); break;
+    case UINT16: ((unsigned short*)image.data)[index] = clipped(value, 65535.0f); break;
     case FLOAT32: ((float*)image.data)[index] = value; break;
     default: ((double*)image.data)[index] = value;
     }
@@ -90,7 +93,10 @@ struct Float32 {
 };
 
 struct Tf32 {
-    __device__ static float round(float value) { return __uint_as_float(round_tf32(value)); }
+    __device__ static float round(float value)
+    {
+        return __uint_as_float(round_tf32(value));
+    }
 };
 
 struct Bfloat16 {

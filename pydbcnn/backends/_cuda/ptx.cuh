@@ -2,6 +2,23 @@
 // a host compiler can take them with twins of these few functions.
 #ifdef __CUDACC__
 
+// Which lane of its warp a thread is. Asked for each time: kept in a register, with all
+// that follows from it, it would cost sums their place.
+__device__ inline int lane_number()
+{
+    int lane;
+    asm volatile("mov.u32 %0, %%laneid;" : "=r"(lane));
+    return lane;
+}
+
+// And which warp of its block.
+__device__ inline int warp_number()
+{
+    int thread;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+    return thread / 32;
+}
+
 // The tf32 value next to a number, ties away from zero: 10 bits after the leading one.
 __device__ inline unsigned round_tf32(float value)
 {

@@ -22,13 +22,17 @@ class Runtime:
     max_shared_memory : int
         Bytes that a block may have.
     n_processors : int
+    synchronize : callable
+        Waits until all that was launched is done; on the host it is already.
     """
 
     xp: object
     load_module: object
     max_shared_memory: int
     n_processors: int
+    synchronize: object = lambda: None
     _functions: dict = field(default_factory=dict)
+    _constants: dict = field(default_factory=dict)
 
     def launch(self, name, grid, block, args, *, shared_memory=0):
         """Run a kernel on the current stream.
@@ -77,6 +81,13 @@ class Runtime:
                 f"{kernel} got an array of shape {array.shape} with gaps"
             )
         return array.__cuda_array_interface__["data"][0]
+
+    def constant(self, make, *args):
+        """What ``make(*args)`` returns, on the device: made and copied only once."""
+        key = make, *args
+        if key not in self._constants:
+            self._constants[key] = self.to_device(make(*args))
+        return self._constants[key]
 
     def to_device(self, array):
         """A host array on the device, without gaps."""

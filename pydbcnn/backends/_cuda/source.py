@@ -3,6 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
+COMPILE_OPTIONS = ("-std=c++17",)
 _INCLUDE = '#include "'
 
 

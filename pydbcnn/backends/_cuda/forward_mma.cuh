@@ -1,0 +1,265 @@
+// All three layers in one kernel, on tensor cores: no map leaves the processor.
+//
+// Each warp has a row of 64 map pixels. The first layer multiplies patches, read from the
+// rows of inputs as they lie, with its weights; what it sums are the very registers that
+// the second layer multiplies. The maps of that go through shared memory, since the last
+// layer sees those of neighbours.
+
+template <class P, int C, int N1, int N2, int F1, int F3> struct ForwardMma {
+    static constexpr int ROWS = 4; // one for each warp
+    static constexpr int THREADS = 32 * ROWS;
+    static constexpr int TILES = STRIP_MAPS / 16;
+    using FirstPatch = Patch<P, F1, C>;
+    static constexpr int WIDTH = STRIP_MAPS + F1 - 1; // of input rows
+    static constexpr int INPUT_PITCH = WIDTH * C;
+    static constexpr int RING = (ROWS + F1 - 1 + ROWS - 1) / ROWS * ROWS;
+    static constexpr int MAP_WIDTH = STRIP_MAPS + F3 - 1;
+    static constexpr int MAP_PITCH = N2 / P::VALUES + 4; // words; 4 off 32 banks
+    static constexpr int MAP_ROW = MAP_WIDTH * MAP_PITCH;
+    static constexpr int COLUMNS = (F3 * C + 7) / 8 * 8; // kernel rows x channels
+    static constexpr int PARTS_PITCH = STRIP_MAPS + 4;
+    static constexpr int SUMS = (ROWS + F3 - 1) * (STRIP_MAPS - F3 + 1) * C;
+    // In words, behind the strip. Each row of inputs is there twice, RING rows apart, so that the rows that
+    // a patch sees follow each other. A warp puts its parts of the last layer where its
+    // maps were.
+    static constexpr int OFFSETS = sizeof(Strip) / 4;
+    static constexpr int INPUTS = OFFSETS + FirstPatch::STEPS * 8;
+    static constexpr int MAPS = INPUTS + 2 * RING * INPUT_PITCH;
+    static constexpr int SUMS_AT = MAPS + ROWS * MAP_ROW;
+    static_assert(N1 % 16 == 0 && N2 % 16 == 0, "pairs of 8 filters");
+    static_assert(COLUMNS * PARTS_PITCH <= STRIP_MAPS * MAP_PITCH, "parts fit into maps");
+    static_assert(N2 % P::STEP == 0, "whole steps of a kernel column");
+};
+
+// One more row of inputs, into both of its places in the ring.
+template <class S, class P, int C, int F1, int F3>
+__device__ void load_mma_row(const Strip& strip, const Image& source, unsigned* inputs,
+                             int row)
+{
+    const long long y = strip.top - F3 / 2 - F1 / 2 + row;
+    const long long left = strip.left - F3 / 2 - F1 / 2;
+#pragma unroll 1
+    for (int x = threadIdx.x; x < S::WIDTH; x += S::THREADS) {
+        const long long index = pixel_index(source, strip.n, y, left + x);
+        float values[C + 1];
+        for (int c = 0; c < C; c++)
+            values[c] = read_value(source, index < 0 ? index : index + c);
+        values[C] =
+            P::VALUES == 1 ? 0.0f : read_pixel(source, strip.n, y, left + x + 1, 0);
+        unsigned* place = inputs + row % S::RING * S::INPUT_PITCH + x * C;
+        for (int c = 0; c < C; c++) {
+            const unsigned word = P::word(values[c], values[c + 1]);
+            place[c] = word;
+            place[c + S::RING * S::INPUT_PITCH] = word;
+        }
+    }
+}
+
+// Sums of the first layer of a row: 16 x 8 for each tile of pixels and 8 filters.
+template <class S, class P, int C, int N1>
+__device__ void first_layer_mma(const unsigned* inputs, const int2* offsets,
+                                const uint4* weights, const float* biases,
+                                float (&sum)[S::TILES][N1 / 8][4])
+{
+    const int lane = lane_number(), g = lane / 4, t = lane % 4;
+#pragma unroll
+    for (int j = 0; j < N1 / 8; j++) {
+        const float2 bias = __ldg((const float2*)(biases + 8 * j) + t);
+#pragma unroll
+        for (int tile = 0; tile < S::TILES; tile++) {
+            sum[tile][j][0] = sum[tile][j][2] = bias.x;
+            sum[tile][j][1] = sum[tile][j][3] = bias.y;
+        }
+    }
+    const unsigned* pixel = inputs + g * C;
+    weights += lane;
+#pragma unroll 1
+    for (int step = 0; step < S::FirstPatch::STEPS; step++) {
+        const int2 offset = offsets[step * 4 + t];
+        unsigned a[S::TILES][4];
+#pragma unroll
+        for (int tile = 0; tile < S::TILES; tile++) {
+            a[tile][0] = pixel[tile * 16 * C + offset.x];
+            a[tile][1] = pixel[(tile * 16 + 8) * C + offset.x];
+            a[tile][2] = pixel[tile * 16 * C + offset.y];
+            a[tile][3] = pixel[(tile * 16 + 8) * C + offset.y];
+        }
+#pragma unroll
+        for (int j = 0; j < N1 / 16; j++) {
+            const uint4 b = load_weights(weights, N1 / 16, step, j);
+#pragma unroll
+            for (int tile = 0; tile < S::TILES; tile++) {
+                P::multiply(sum[tile][2 * j], a[tile], b.x, b.y);
+                P::multiply(sum[tile][2 * j + 1], a[tile], b.z, b.w);
+            }
+        }
+    }
+}
+
+// The second layer of one tile of pixels, from the sums of the first.
+template <class P, int N1, int N2>
+__device__ void second_layer_mma(float (&maps)[N1 / 8][4], const uint4* weights,
+                                 const float* biases, float (&sum)[N2 / 8][4])
+{
+    const int lane = lane_number(), t = lane % 4;
+    weights += lane;
+#pragma unroll
+    for (int j = 0; j < N2 / 8; j++) {
+        const float2 bias = __ldg((const float2*)(biases + 8 * j) + t);
+        sum[j][0] = sum[j][2] = bias.x;
+        sum[j][1] = sum[j][3] = bias.y;
+    }
+#pragma unroll
+    for (int step = 0; step < N1 / P::STEP; step++) {
+        unsigned a[4];
+        for (int i = 0; i < P::SUMS; i++)
+            rectify(maps[step * P::SUMS + i]);
+        P::take(a, maps + step * P::SUMS);
+#pragma unroll
+        for (int j = 0; j < N2 / 16; j++) {
+            const uint4 b = load_weights(weights, N2 / 16, step, j);
+            P::multiply(sum[2 * j], a, b.x, b.y);
+            P::multiply(sum[2 * j + 1], a, b.z, b.w);
+        }
+    }
+}
+
+// Rectified maps of one tile of pixels, as words of neighbouring filters.
+template <class S, class P, int N2>
+__device__ void store_maps(unsigned* maps, int tile, float (&sum)[N2 / 8][4])
+{
+    const int lane = lane_number(), g = lane / 4, t = lane % 4;
+    unsigned* pixel = maps + (tile * 16 + g) * S::MAP_PITCH;
+    unsigned* below = pixel + 8 * S::MAP_PITCH;
+#pragma unroll
+    for (int j = 0; j < N2 / 8; j++) {
+        rectify(sum[j]);
+        if (P::VALUES == 2) {
+            pixel[4 * j + t] = P::word(sum[j][0], sum[j][1]);
+            below[4 * j + t] = P::word(sum[j][2], sum[j][3]);
+        } else {
+            for (int i = 0; i < 2; i++) {
+                pixel[8 * j + 2 * t + i] = P::word(sum[j][i], 0.0f);
+                below[8 * j + 2 * t + i] = P::word(sum[j][i + 2], 0.0f);
+            }
+        }
+    }
+}
+
+// What a row of maps brings to each kernel row and channel of the last layer: the index
+// of the sum is (kernel column, map).
+template <class S, class P, int N2, int F3>
+__device__ void last_layer_mma(const unsigned* maps, const uint2* weights,
+                               float (&sum)[S::TILES][S::COLUMNS / 8][4])
+{
+    constexpr int TILES_ACROSS = S::COLUMNS / 8;
+    constexpr int STEPS = N2 / P::STEP; // of a kernel column
+    constexpr int HALF = P::STEP / P::VALUES / 2;
+    const int lane = lane_number(), g = lane / 4, t = lane % 4;
+    weights += lane;
+#pragma unroll
+    for (int tile = 0; tile < S::TILES; tile++)
+        for (int j = 0; j < S::COLUMNS / 8; j++)
+            for (int i = 0; i < 4; i++)
+                sum[tile][j][i] = 0.0f;
+#pragma unroll 1
+    for (int kx = 0; kx < F3; kx++)
+#pragma unroll
+        for (int step = 0; step < STEPS; step++) {
+            const unsigned* word =
+                maps + (g + kx) * S::MAP_PITCH + step * 2 * HALF + t;
+            unsigned a[S::TILES][4];
+#pragma unroll
+            for (int tile = 0; tile < S::TILES; tile++) {
+                a[tile][0] = word[tile * 16 * S::MAP_PITCH];
+                a[tile][1] = word[(tile * 16 + 8) * S::MAP_PITCH];
+                a[tile][2] = word[tile * 16 * S::MAP_PITCH + HALF];
+                a[tile][3] = word[(tile * 16 + 8) * S::MAP_PITCH + HALF];
+            }
+#pragma unroll
+            for (int j = 0; j < TILES_ACROSS; j++) {
+                const uint2 b = load_weights(weights, TILES_ACROSS, kx * STEPS + step, j);
+#pragma unroll
+                for (int tile = 0; tile < S::TILES; tile++)
+                    P::multiply(sum[tile][j], a[tile], b.x, b.y);
+            }
+        }
+}
+
+template <class S>
+__device__ void store_parts(float* parts, float (&sum)[S::TILES][S::COLUMNS / 8][4])
+{
+    const int lane = lane_number(), g = lane / 4, t = lane % 4;
+#pragma unroll
+    for (int tile = 0; tile < S::TILES; tile++)
+#pragma unroll
+        for (int j = 0; j < S::COLUMNS / 8; j++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const int part = 8 * j + 2 * t + i % 2;
+                parts[part * S::PARTS_PITCH + tile * 16 + g + i / 2 * 8] =
+                    sum[tile][j][i];
+            }
+}
+
+// Estimates of a region: weights and biases as `pack_mma` lays them out.
+template <class P, int C, int N1, int N2, int F1, int F3>
+__global__ void __launch_bounds__(128, 2)
+    forward_mma(Image source, Image out, Region region, const uint4* weights,
+                const float* biases, long long segment_height, long long residual)
+{
+    using S = ForwardMma<P, C, N1, N2, F1, F3>;
+    extern __shared__ float4 shared[];
+    Strip& strip = *(Strip*)shared; // seldom needed: registers are for sums
+    int2* offsets = (int2*)((unsigned*)shared + S::OFFSETS);
+    unsigned* inputs = (unsigned*)shared + S::INPUTS;
+    unsigned* all_maps = (unsigned*)shared + S::MAPS;
+    float* sums = (float*)shared + S::SUMS_AT;
+    const uint4* weights2 = weights + S::FirstPatch::STEPS * N1 / 16 * 32;
+    const uint2* weights3 = (const uint2*)(weights2 + N1 / P::STEP * N2 / 16 * 32);
+
+    if (threadIdx.x == 0)
+        strip = Strip(region, segment_height, STRIP_MAPS - F3 + 1);
+    unsigned* maps = all_maps + warp_number() * S::MAP_ROW;
+    for (int at = threadIdx.x; at < S::FirstPatch::STEPS * 4; at += S::THREADS) {
+        const int k = at / 4 * P::STEP + at % 4 * P::VALUES;
+        offsets[at] = make_int2(S::FirstPatch::offset(k, S::INPUT_PITCH),
+                                S::FirstPatch::offset(k + P::STEP / 2, S::INPUT_PITCH));
+    }
+    // Beyond the strip, where kernels of no estimate reach.
+    for (int at = threadIdx.x % 32; at < (F3 - 1) * S::MAP_PITCH; at += 32)
+        maps[STRIP_MAPS * S::MAP_PITCH + at] = 0;
+    __syncthreads();
+#pragma unroll 1
+    for (int y = 0; y < F1 - 1; y++)
+        load_mma_row<S, P, C, F1, F3>(strip, source, inputs, y);
+#pragma unroll 1
+    for (int first = 0; first < strip.height + F3 - 1; first += S::ROWS) {
+#pragma unroll 1
+        for (int y = first + F1 - 1; y < first + F1 - 1 + S::ROWS; y++)
+            load_mma_row<S, P, C, F1, F3>(strip, source, inputs, y);
+        __syncthreads();
+        {
+            float sum[S::TILES][N1 / 8][4];
+            first_layer_mma<S, P, C, N1>(
+                inputs + (first % S::RING + warp_number()) * S::INPUT_PITCH, offsets, weights,
+                biases, sum);
+#pragma unroll
+            for (int tile = 0; tile < S::TILES; tile++) {
+                float sum2[N2 / 8][4];
+                second_layer_mma<P, N1, N2>(sum[tile], weights2, biases + N1, sum2);
+                store_maps<S, P, N2>(maps, tile, sum2);
+                __syncwarp();
+            }
+        }
+        {
+            float sum[S::TILES][S::COLUMNS / 8][4];
+            last_layer_mma<S, P, N2, F3>(maps, weights3, sum);
+            __syncwarp();
+            store_parts<S>((float*)maps, sum);
+        }
+        __syncthreads();
+        add_rows<C, F3, S::ROWS, S::MAP_ROW, S::PARTS_PITCH>(
+            strip, (float*)all_maps, sums, first, biases + N1 + N2, source, residual, out);
+    }
+}
