@@ -207,6 +207,33 @@ def test_mma_sums_in_single_precision(runtime, name, n_bits):
     assert (result != exact).any()
 
 
+@pytest.mark.parametrize(
+    ("name", "products", "start", "expected"),
+    [
+        ("tf32", [0.75 * 2**-23] * 8, 1, 1),
+        ("tf32", [-0.75 * 2**-23] * 8, 1, 1),
+        ("tf32", [1.5 * 2**-23] * 8, 1, 1 + 8 * 2**-23),
+        ("tf32", [1, 2**-23, 0, 0] + [0] * 4, 1, 2),
+        ("tf32", [1, 0, 0, 0, 2**-23, 0, 0, 0], -1, 2**-23),
+        ("tf32", [1, 2**-24, 0, 0] + [0] * 4, -1, 0),
+        ("bfloat16", [1, 0, 0, 0, 2**-24, 0, 0, 0] + [0] * 8, -1, 0),
+        ("bfloat16", [1] + [0] * 7 + [2**-24] + [0] * 7, -1, 2**-24),
+        ("bfloat16", [0] * 16, 0, 0),
+        ("bfloat16", [0] * 15 + [np.inf], 0, np.inf),
+        ("bfloat16", [0] * 15 + [np.nan], 0, np.nan),
+    ],
+)
+def test_truncated_sums(name, products, start, expected):
+    """Terms lose what the largest of each half does not hold; sums go to zero."""
+    depth, fragments = MMA[name]
+    runtime = HostRuntime(source=SOURCE, truncated_sums=True)
+    a, b = np.tile(products, (16, 1)), np.ones((depth, 8))
+    result = run(
+        runtime, name, *fragments(a, b), output=np.full((32, 4), start, np.float32)
+    )
+    np.testing.assert_array_equal(result, np.float32(expected))
+
+
 def test_mma_tf32_drops_the_bits_that_a_device_does_not_read(runtime):
     a, b = np.full((16, 8), 1.0), np.full((8, 8), 1.0)
     bits_a, bits_b = tf32_fragments(a, b)

@@ -99,7 +99,7 @@ __attribute__((noinline)) T shuffle(const char* name, unsigned mask, T value,
             const int first = lane & ~(width - 1), by = operand.b0;
             const int from = source(lane, by, first, first + width);
             if (!(mask >> from & 1))
-                fail("%s: lane %d reads lane %d, which takes no part", name, lane, from);
+                fail("%s: lane %d reads %d, which takes no part", name, lane, from);
             *(T*)operand.result = *(const T*)warp[from].operand.a;
         }
     };
