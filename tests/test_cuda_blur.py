@@ -15,7 +15,7 @@ from pydbcnn.backends._cuda.blur import (
     gaussian_weights,
     parts,
 )
-from pydbcnn.backends._cuda.chunks import BUFFER_BYTES
+from pydbcnn.backends._cuda.bands import BUFFER_BYTES
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
