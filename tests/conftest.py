@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
+from pydbcnn.backends import DeviceUnavailableError
+from pydbcnn.backends._cuda.device import find_runtime
 from pydbcnn.datasets import load_sample_images
 
 SMALL = dict(n_filters=(6, 4), kernel_sizes=(5, 1, 3), patch_size=16, batch_size=4)
@@ -27,14 +29,10 @@ def pytest_collection_modifyitems(items):
 
 
 def why_no_gpu():
-    """What keeps CuPy from a GPU, or None."""
+    """What keeps the engine from a GPU, or None."""
     try:
-        import cupy
-    except ImportError as error:
-        return f"CuPy cannot be imported ({error})"
-    try:
-        cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
+        find_runtime()
+    except DeviceUnavailableError as error:
         return str(error)
     return None
 

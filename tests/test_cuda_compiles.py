@@ -111,6 +111,12 @@ def test_a_kernel_that_cannot_be_launched_is_reported(registers, threads, fits):
         (SPILLS, "absent", 90, '"absent" is undefined'),
         (SPILLS, "unbounded", 12, "sm_12.*\n.*invalid value for --gpu-architecture"),
         (None, "forward_mma<oops>", 90, "oops"),
+        (
+            kernel_source().replace("__device__ inline float clipped", "__device__ ?"),
+            "pack_words<Float32Words>",
+            90,
+            r"image\.cuh\(\d+\): error",
+        ),
     ],
 )
 def test_a_kernel_that_does_not_compile_is_reported(

@@ -53,10 +53,10 @@ def with_shared_memory(source):
     source = _DYNAMIC.sub(r"CUDA_HOST_SHARED(\1, \2);", source)
     left = _SHARED.search(source)
     if left:
-        line = source[: left.start()].count("\n") + 1
+        statement = source[left.start() :].partition(";")[0]
         raise HostKernelError(
-            f"line {line} of the kernels: shared memory other than `extern __shared__ "
-            "type name[];` in a function is not run on the host"
+            f"`{statement};`: the host runs kernels with no other shared memory than "
+            "`extern __shared__ type name[];`, in a function"
         )
     return source
 
