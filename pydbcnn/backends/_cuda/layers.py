@@ -265,7 +265,7 @@ def add_weights_gradient(
 
 
 def gradient_splits(n_pixels, n_tiles, n_sums):
-    """Parts of the pixels that are summed apart, for blocks that compute a tile each."""
+    """Parts of the pixels that are summed apart, when a block computes a tile."""
     return max(
         1,
         min(

@@ -59,7 +59,7 @@ def loss_and_gradient(
     gradient = runtime.xp.zeros(network.n_params, np.float32)
     squares = []
     whole = Region(len(targets), 0, 0, *targets.shape[1:3])
-    for first, region in chunks(whole, _maps(network), budget):
+    for first, region in chunks(whole, maps_of(network), budget):
         some = slice(first, first + region.n)
         image = Image(patches[some], -network.radius, -network.radius)
         run = _forward(runtime, network, params, image, region, precision)
@@ -97,8 +97,8 @@ class Run:
     missing: list = field(default_factory=list)
 
 
-def _maps(network):
-    """Maps and deltas in memory, for `chunks`."""
+def maps_of(network):
+    """Channels and margins of the maps and deltas in memory, for `chunks`."""
     margin = network.n_back_projections * _back_projection_radius(network)
     radii = [layer.kernel_size // 2 for layer in network.layers]
     around = 2 * (network.n_back_projections + network.combine + 1)
