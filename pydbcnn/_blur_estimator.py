@@ -67,6 +67,11 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
     --------
     DBCNNDeblurrer.estimate_blur : The estimate that comes with a deblurring model.
 
+    Notes
+    -----
+    All is computed on the CPU. Images may lie on a GPU: what is looked at is copied, of
+    each image at most a million pixels.
+
     References
     ----------
     .. [1] S. Zhuo and T. Sim, "Defocus map estimation from a single image", Pattern

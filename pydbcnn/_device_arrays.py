@@ -13,6 +13,8 @@ _DLPACK_CUDA = (2, 13)  # kDLCUDA and kDLCUDAManaged
 
 def namespace(array):
     """The module that an array belongs to: CuPy for its arrays, or else NumPy."""
+    if isinstance(array, np.ndarray):
+        return np
     cupy = sys.modules.get("cupy")  # its arrays exist only where it was imported
     return cupy if cupy is not None and isinstance(array, cupy.ndarray) else np
 
@@ -27,12 +29,31 @@ def is_on_gpu(array):
     return tell_device is not None and tell_device()[0] in _DLPACK_CUDA
 
 
-def as_array(array):
-    """A NumPy array, or a CuPy array of what lies on a GPU; nothing is copied there."""
+def as_array(array, name="X"):
+    """A NumPy array, or a CuPy array of what lies on a GPU; nothing is copied there.
+
+    Raises
+    ------
+    ValueError
+        When it lies on another GPU than CuPy's current one.
+    DeviceUnavailableError
+        When CuPy is needed and not there.
+    """
     if not is_on_gpu(array):
-        return np.asarray(array)
-    if namespace(array) is not np:
-        return array
+        only_dlpack = hasattr(array, "__dlpack__") and not hasattr(array, "__array__")
+        return np.from_dlpack(array) if only_dlpack else np.asarray(array)
+    if namespace(array) is np:
+        array = _taken_by_cupy(array)
+    here = namespace(array).cuda.Device()
+    if array.device != here:
+        raise ValueError(
+            f"{name} lies on {array.device}, but CuPy's current device is {here}: "
+            f"compute in a block 'with {name}.device:', or move {name} there."
+        )
+    return array
+
+
+def _taken_by_cupy(array):
     from .backends._cuda.device import import_cupy
 
     cupy = import_cupy()

@@ -70,7 +70,9 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if isinstance(X, np.ndarray):
             rows = [self._change(row[np.newaxis], random_state)[0] for row in X]
             return np.stack(rows)
-        changed = [namespace(batch).empty_like(batch, order="C") for batch in X.batches]
+        changed = [
+            namespace(batch).empty(batch.shape, batch.dtype) for batch in X.batches
+        ]
         for batch, result in zip(X.batches, changed, strict=True):
             for image, place in zip(batch, result, strict=True):
                 place[...] = self._change(image, random_state)

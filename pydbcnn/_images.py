@@ -95,7 +95,7 @@ def as_images(X, name="X"):
     """
     if is_image_list(X):
         return _from_list(X, name)
-    X = as_array(X)
+    X = as_array(X, name)
     if X.ndim == 2:
         rows = f" Rows are taken from NumPy: {name}.get()." if is_on_gpu(X) else ""
         raise ValueError(
@@ -114,7 +114,7 @@ def as_images(X, name="X"):
 
 
 def _from_list(images, name):
-    images = [as_array(image) for image in images]
+    images = [as_array(image, f"{name}[{index}]") for index, image in enumerate(images)]
     for index, image in enumerate(images):
         label = f"{name}[{index}]"
         check_same_place(images[0], image, (f"{name}[0]", label))

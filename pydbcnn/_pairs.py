@@ -194,7 +194,11 @@ def same_part(y, estimates):
     """y and estimates of one size: patches are compared where y knows the truth."""
     if is_image_list(y) or is_image_list(estimates):
         return y, estimates
-    y = as_array(y) if holds_images(y) else check_array(y, ensure_2d=False, dtype=None)
+    y = (
+        as_array(y, "y")
+        if holds_images(y)
+        else check_array(y, ensure_2d=False, dtype=None)
+    )
     if y.ndim == 1:
         return y[:, np.newaxis], np.reshape(estimates, (len(estimates), -1))
     if y.ndim < 3 or y.ndim != estimates.ndim:

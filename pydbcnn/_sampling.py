@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._device_arrays import namespace
+from ._patch_pool import PatchPool
 from .backends.reference import mirror
 
 # Patches of one batch that come from one image where its blur matters: few enough that
@@ -72,6 +73,8 @@ class RandomPatches:
         sigma_noise=0.0,
     ):
         self.X, self.y, self.radius = X, y, radius
+        on_host = namespace(y[0]) is np
+        self._pools = None if on_host else (PatchPool(X), PatchPool(y))
         self.sigmas, self.sigma_noise = sigmas, sigma_noise
         self.scale = np.dtype(dtype).type(scale)
         self.shuffle = shuffle
@@ -147,21 +150,22 @@ class RandomPatches:
         return np.array(places)
 
     def _cut(self, places):
-        pairs = [self._cut_pair(*place) for place in places]
-        return tuple(
-            namespace(side[0]).stack(side).astype(self.scale.dtype) / self.scale
-            for side in zip(*pairs, strict=True)
-        )
+        if self._pools is None:
+            pairs = [self._cut_pair(*place) for place in places]
+            sides = [np.stack(side) for side in zip(*pairs, strict=True)]
+        else:
+            sides = [
+                pool.cut(places, self.size, margin)
+                for pool, margin in zip(self._pools, (self.radius, 0), strict=True)
+            ]
+        return tuple(side.astype(self.scale.dtype) / self.scale for side in sides)
 
     def _cut_pair(self, index, top, left, turns, flip):
         pair = (
             cut(self.X[index], (top, left), self.size, self.radius),
             cut(self.y[index], (top, left), self.size, 0),
         )
-        return tuple(
-            namespace(side).rot90(side[:, ::-1] if flip else side, turns)
-            for side in pair
-        )
+        return tuple(np.rot90(side[:, ::-1] if flip else side, turns) for side in pair)
 
 
 class GivenPatches:

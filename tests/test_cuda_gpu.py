@@ -6,7 +6,6 @@ tensor cores is tested without a GPU, in the other files of this name.
 
 import numpy as np
 import pytest
-from cuda_host import HostRuntime
 from quantised import TOLERANCES, largest_error
 
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
@@ -17,24 +16,6 @@ from pydbcnn.backends.reference import ReferenceBackend
 
 pytestmark = pytest.mark.gpu
 
-# Small whole numbers: products and sums are exact, so that only the layout counts.
-PRODUCTS = """
-template <class P>
-__global__ void __launch_bounds__(32)
-    fragment_products(const unsigned* a, const unsigned* b, float* sums)
-{
-    const int lane = threadIdx.x;
-    float sum[4];
-    unsigned factors[4];
-    for (int i = 0; i < 4; i++) {
-        sum[i] = sums[lane * 4 + i];
-        factors[i] = a[lane * 4 + i];
-    }
-    P::multiply(sum, factors, b[lane * 2], b[lane * 2 + 1]);
-    for (int i = 0; i < 4; i++)
-        sums[lane * 4 + i] = sum[i];
-}
-"""
 NETWORKS = {
     "grey": Network(1, 1),
     "colour": Network(3, 3),
@@ -56,34 +37,6 @@ def some_params(network):
     random_state = np.random.RandomState(0)
     params = network.initial_params(random_state)
     return params + 0.01 * random_state.normal(size=params.size).astype(np.float32)
-
-
-@pytest.mark.parametrize("fragments", ["Tf32Fragments", "Bfloat16Fragments"])
-def test_tensor_cores_hold_matrices_as_their_twins(cupy, fragments):
-    from pydbcnn.backends._cuda.source import COMPILE_OPTIONS, kernel_source
-
-    random_state = np.random.RandomState(0)
-    values = random_state.randint(-8, 8, (32, 6, 2)).astype(np.float32)
-    words = values.view(np.uint32)
-    words = (
-        words[..., 0]
-        if fragments == "Tf32Fragments"
-        else words[..., 0] >> 16 | words[..., 1] & 0xFFFF0000
-    )
-    a, b = np.ascontiguousarray(words[:, :4]), np.ascontiguousarray(words[:, 4:])
-    start = random_state.randint(-8, 8, (32, 4)).astype(np.float32)
-    name, source = f"fragment_products<{fragments}>", kernel_source() + PRODUCTS
-    modules = [
-        (cupy, cupy.RawModule(source, options=COMPILE_OPTIONS, name_expressions=[name]))
-    ]
-    host = HostRuntime(source=source)
-    modules.append((host.xp, host.load_module(name)))
-    results = []
-    for xp, module in modules:
-        sums = xp.asarray(start)
-        module.get_function(name)((1,), (32,), (xp.asarray(a), xp.asarray(b), sums))
-        results.append(xp.asnumpy(sums))
-    assert np.array_equal(*results)
 
 
 @pytest.mark.parametrize("precision", TOLERANCES)

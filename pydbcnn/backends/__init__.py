@@ -80,7 +80,7 @@ def get_backend(device="auto", precision="float32"):
     except DeviceUnavailableError as error:
         if device == "cuda":
             raise DeviceUnavailableError(
-                f"device='cuda' cannot be used: {error}"
+                f"device='cuda' cannot be used here, unlike 'auto' or 'cpu': {error}"
             ) from error.__cause__
         return _cpu_backend(precision, because=f", and no GPU is used: {error}")
 

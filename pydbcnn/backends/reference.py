@@ -264,11 +264,14 @@ def centre(images, like):
 
 
 def mirror(positions, size):
-    """Positions outside an axis mirrored into it, edges not repeated (reflect-101)."""
-    if size == 1:
-        return np.zeros_like(positions)
+    """Positions outside an axis mirrored into it, edges not repeated (reflect-101).
+
+    `size` is that of the axis, or an array of sizes to go with the positions.
+    """
     period = 2 * (size - 1)
-    positions = np.abs(positions) % period
+    positions = np.abs(positions) % np.maximum(
+        period, 1
+    )  # a lone pixel is all there is
     return np.minimum(positions, period - positions)
 
 

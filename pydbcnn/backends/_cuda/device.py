@@ -93,7 +93,6 @@ def find_runtime(precision="float32"):
     """
     cupy, gpu = find_gpu()
     gpu.check_precision(precision)
-    check_compiler(cupy)
     return _runtime(cupy, gpu)
 
 
@@ -122,7 +121,7 @@ def find_gpu():
     try:
         runtime.getDeviceCount()  # which without a device is an error
         index = runtime.getDevice()
-        return cupy, Gpu.of_properties(index, runtime.getDeviceProperties(index))
+        return cupy, _gpu(cupy, index)
     except runtime.CUDARuntimeError as error:
         needed = runtime.runtimeGetVersion()
         message = explain_status(error.status, str(error), driver, needed)
@@ -130,7 +129,14 @@ def find_gpu():
 
 
 @lru_cache
+def _gpu(cupy, index):
+    return Gpu.of_properties(index, cupy.cuda.runtime.getDeviceProperties(index))
+
+
+@lru_cache
 def _runtime(cupy, gpu):
+    check_compiler(cupy)
+
     def load_module(name):
         return cupy.RawModule(
             code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=[name]
@@ -284,11 +290,10 @@ def _missing_of_compiler(cupy):
 def describe_gpu():
     """The current device in a line, or why there is none."""
     try:
-        cupy, gpu = find_gpu()
-        gpu.check_precision("float32")
-        check_compiler(cupy)
+        find_runtime()
     except DeviceUnavailableError as error:
         return f"not used: {error}"
+    cupy, gpu = find_gpu()
     return (
         f"{gpu}, {gpu.memory / 2**30:.0f} GiB, driver for CUDA "
         f"{_release(driver_version())}, CuPy {cupy.__version__}"
