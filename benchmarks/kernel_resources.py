@@ -3,6 +3,7 @@
 No GPU is needed, only CuPy and NVRTC. As a script, it prints a table of all kernels.
 """
 
+import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -173,18 +174,27 @@ def kernel_resources(architectures=ARCHITECTURES, instances=None, source=None):
     """
     instances = kernel_instances() if instances is None else instances
     tasks = [
-        (name, architecture)
+        (names, architecture)
         for architecture in architectures
-        for name, lowest in instances
-        if lowest <= architecture
+        for names in _shares([n for n, lowest in instances if lowest <= architecture])
     ]
-
-    def compile_one(task):
-        name, architecture = task
-        return compile_kernels([name], architecture, source)[0]
-
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(compile_one, tasks))
+        found = pool.map(lambda task: compile_kernels(*task, source), tasks)
+        found = [item for items in found for item in items]
+    names = [name for name, _ in instances]
+    return sorted(
+        found,
+        key=lambda item: (
+            architectures.index(item.architecture),
+            names.index(item.name),
+        ),
+    )
+
+
+def _shares(names):
+    """One for each processor: to read the source takes as long as most kernels do."""
+    n_shares = min(len(names), os.cpu_count() or 1)
+    return [names[first::n_shares] for first in range(n_shares)]
 
 
 def table(resources):
