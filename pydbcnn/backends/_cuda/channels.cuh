@@ -116,7 +116,8 @@ __global__ void __launch_bounds__(128)
     const int groups = (side + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
     const int rows = DELTA_SIDE + groups * GRADIENT_ROWS - 1;
     const int width = DELTA_SIDE + side - 1;
-    float* deltas = (float*)block_memory;
+    ChannelPlace& place = *(ChannelPlace*)block_memory;
+    float* deltas = (float*)(&place + 1);
     float* pixels = deltas + DELTA_SIDE * DELTA_SIDE; // (rows, width)
     const int column = threadIdx.x % side;
     const int first = threadIdx.x / side % groups * GRADIENT_ROWS;
@@ -126,7 +127,9 @@ __global__ void __launch_bounds__(128)
 
     float sum[GRADIENT_ROWS] = {};
     for (long long tile = blockIdx.x; tile < n_tiles; tile += gridDim.x) {
-        const ChannelPlace place(region, in.channels, tile, DELTA_SIDE, DELTA_SIDE);
+        if (threadIdx.x == 0)
+            place = ChannelPlace(region, in.channels, tile, DELTA_SIDE, DELTA_SIDE);
+        __syncthreads();
         for (int i = threadIdx.x; i < DELTA_SIDE * DELTA_SIDE; i += blockDim.x) {
             const long long y = place.top + i / DELTA_SIDE;
             const long long x = place.left + i % DELTA_SIDE;

@@ -28,7 +28,7 @@ TRAINING_BUDGET = 2**28  # bytes of the maps of a part of a batch, and of their 
 _FLOAT = 4  # bytes
 _LOSS_BLOCKS, _LOSS_THREADS = 1024, 256
 _THREADS = 128
-_DELTA_SIDE, _ROWS = 32, 8  # as in channels.cuh
+_DELTA_SIDE, _ROWS, _PLACE_BYTES = 32, 8, 32  # as in channels.cuh
 _GRADIENT_BLOCKS = 512
 
 
@@ -259,6 +259,6 @@ def _add_channels_gradient(runtime, image, delta, region, gradient):
         (n_blocks,),
         (_THREADS,),
         (image, delta, region, partials, side, n_slices),
-        shared_memory=_FLOAT * (_DELTA_SIDE**2 + width * rows),
+        shared_memory=_PLACE_BYTES + _FLOAT * (_DELTA_SIDE**2 + width * rows),
     )
     add_partials(runtime, partials, gradient)
