@@ -4,9 +4,8 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-ROUND_SECONDS = (
-    0.02  # of one contender: short calls are repeated, and their mean counts
-)
+# Of one contender: short calls are repeated, and their mean counts.
+ROUND_SECONDS = 0.02
 MOST_CALLS = 100
 
 

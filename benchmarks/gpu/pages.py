@@ -13,12 +13,13 @@ HOW = (
     "Medians of {rounds} rounds. In each round, all that stand in a row run once, in "
     "turn, or as often as fits 20 ms, between two events of the device. Before, all "
     "have run several times, so that kernels are compiled, algorithms chosen "
-    "(`torch.backends.cudnn.benchmark = True`) and graphs recorded. Images, patches and "
-    "results lie on the device. Times are in milliseconds; how many times as fast "
+    "(`torch.backends.cudnn.benchmark = True`) and graphs recorded. Images, patches "
+    "and results lie on the device. Times are in milliseconds; how many times as fast "
     "pydbcnn is, is in relation to the fastest of the others.",
     "MB are megabytes of device memory that a call needs beside what goes in and comes "
-    "out, of pydbcnn and of the fastest other: how much CuPy's pool grows, and the most "
-    "that PyTorch allocates, with what it sets aside for graphs. Weights are left out.",
+    "out, of pydbcnn and of the fastest other: how much CuPy's pool grows, and the "
+    "most that PyTorch allocates, with what it sets aside for graphs. Weights are left "
+    "out.",
     "The difference is the largest between results of pydbcnn and of any of the others "
     "in the same run, as a share of the largest value: of estimates, leaving out the "
     "border, which pydbcnn mirrors and the others pad with zeros, and of the losses of "
