@@ -64,7 +64,7 @@ sanitize: .venv-sanitize/.installed
 	touch $@
 
 bench: $(VENV)/.bench
-	$(BIN)/pytest benchmarks --ignore=benchmarks/gpu $(PYTEST_ARGS)
+	$(BIN)/pytest benchmarks $(PYTEST_ARGS)
 
 # A GPU is asked for before gigabytes are installed.  CuPy and PyTorch come together, so
 # that both take the same libraries of CUDA.

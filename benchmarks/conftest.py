@@ -55,6 +55,13 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", f"ignore::{UNUSED}")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Leave out what needs a GPU, unless it is asked for."""
+    if collection_path == ROOT / "benchmarks" / "gpu":
+        return None if any("gpu" in argument for argument in config.args) else True
+    return None
+
+
 def pytest_deselected(items):
     """Remember that not everything ran."""
     for item in items:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import report
 from publishing import places
+from report import Absent
 
 from gpu import cases, pages
 from gpu.contenders import CupyMeter, TorchMeter
@@ -25,29 +26,31 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def gpu_backend():
-    """Our engine of a precision; without a GPU, all ends here, and it is said why."""
-
-    def make(precision):
-        try:
-            return get_backend("cuda", precision)
-        except DeviceUnavailableError as error:
-            pytest.exit(str(error), returncode=2)
-
-    return make
+def gpu():
+    """CuPy; without a GPU, all ends here, and it is said why."""
+    try:
+        get_backend("cuda")
+    except DeviceUnavailableError as error:
+        pytest.exit(str(error), returncode=2)
+    return sys.modules["cupy"]
 
 
 @pytest.fixture
-def run(request, gpu_backend):
+def run(request, gpu):
     """Compare a case and keep its row: run(section, case, goal=...)."""
     rows = request.config.stash[GPU_ROWS]
     rounds = request.config.getoption("--rounds")
 
     def run_case(section, case, goal=None):
-        ours = case.ours(gpu_backend(case.precision), sys.modules["cupy"])
+        kept = rows.setdefault(f"{section} {case.precision}", [])
+        try:
+            backend = get_backend("cuda", case.precision)
+        except DeviceUnavailableError as error:  # it is too old for some
+            kept.append(Absent(case.what, str(error)))
+            return
+        ours = case.ours(backend, gpu)
         meters = CupyMeter(), TorchMeter() if find_spec("torch") else None
-        row = cases.compare(case, ours, case.others(), meters, rounds, goal=goal)
-        rows.setdefault(f"{section} {case.precision}", []).append(row)
+        kept.append(cases.compare(case, ours, case.others(), meters, rounds, goal=goal))
 
     yield run_case
     cases.give_back()
