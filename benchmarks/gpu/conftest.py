@@ -40,17 +40,19 @@ def run(request, gpu):
     """Compare a case and keep its row: run(section, case, goal=...)."""
     rows = request.config.stash[GPU_ROWS]
     rounds = request.config.getoption("--rounds")
+    meters = CupyMeter(), TorchMeter() if find_spec("torch") else None
 
-    def run_case(section, case, goal=None):
-        kept = rows.setdefault(f"{section} {case.precision}", [])
+    def row_of(case, goal):
         try:
             backend = get_backend("cuda", case.precision)
         except DeviceUnavailableError as error:  # it is too old for some
-            kept.append(Absent(case.what, str(error)))
-            return
+            return Absent(case.what, str(error))
         ours = case.ours(backend, gpu)
-        meters = CupyMeter(), TorchMeter() if find_spec("torch") else None
-        kept.append(cases.compare(case, ours, case.others(), meters, rounds, goal=goal))
+        return cases.compare(case, ours, case.others(), meters, rounds, goal=goal)
+
+    def run_case(section, case, goal=None):
+        row = row_of(case, goal)
+        rows.setdefault(f"{section} {case.precision}", []).append(row)
 
     yield run_case
     cases.give_back()
