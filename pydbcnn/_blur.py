@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._degradations._noise import add_noise
+from ._device_arrays import check_place, is_on_gpu, namespace
 from ._gaussian import (
     BORDER_MODES,
     MAX_KERNEL_SIZE,
@@ -15,6 +16,7 @@ from ._gaussian import (
 )
 from ._image_transformer import ImageTransformer
 from ._ranges import check_range, draw
+from .backends import check_device, get_backend
 
 
 class GaussianBlurTransformer(ImageTransformer):
@@ -46,7 +48,12 @@ class GaussianBlurTransformer(ImageTransformer):
         The pixel value that counts as 1. None means the largest value of an integer
         type, and 1.0 for floats. It only scales the noise.
     random_state : int, RandomState instance or None, default=None
-        Draws sigmas and noise. An int gives the same result for every call.
+        Draws sigmas and noise. An int gives the same result for every call, and the
+        same sigmas and noise on every device.
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+        Where to blur: with OpenCV, or on the current device of CuPy, where arrays of
+        NumPy are copied to and back, and arrays of CuPy stay. There, uint8 is blurred
+        with weights of single precision. "auto" takes "cuda" where it can be used.
 
     Attributes
     ----------
@@ -83,6 +90,7 @@ class GaussianBlurTransformer(ImageTransformer):
         "noise_std": [Interval(Real, 0, None, closed="left"), tuple, list],
         "data_range": [Interval(Real, 0, None, closed="neither"), None],
         "random_state": ["random_state"],
+        "device": [str],
     }
 
     def __init__(
@@ -95,6 +103,7 @@ class GaussianBlurTransformer(ImageTransformer):
         noise_std=0.0,
         data_range=None,
         random_state=None,
+        device="cpu",
     ):
         self.sigma = sigma
         self.kernel_size = kernel_size
@@ -103,6 +112,7 @@ class GaussianBlurTransformer(ImageTransformer):
         self.noise_std = noise_std
         self.data_range = data_range
         self.random_state = random_state
+        self.device = device
 
     def fit(self, X, y=None):
         """Check parameters and images; nothing is learned.
@@ -139,11 +149,14 @@ class GaussianBlurTransformer(ImageTransformer):
         ValueError
             When a parameter or X does not fit; the message says how.
         TypeError
-            When pixels are of another type.
+            When pixels are of another type, or lie on a GPU and `device` does not.
+        DeviceUnavailableError
+            When `device` cannot be used here.
         """
         return super().transform(X)
 
     def _check_parameters(self):
+        check_device(self.device)
         check_range("sigma", self.sigma, "pixels")
         check_range("noise_std", self.noise_std, "shares of the data range")
         if self.kernel_size is None:
@@ -158,13 +171,25 @@ class GaussianBlurTransformer(ImageTransformer):
                 f"pass an odd side, such as {self.kernel_size + 1}, or None."
             )
 
+    def _check_place(self, batch):
+        if is_on_gpu(batch):
+            check_place(batch, get_backend(self.device), self.device)
+
     def _change(self, image, random_state):
         sigma = draw(self.sigma, random_state)
-        blurred = gaussian_blur(
-            image,
-            sigma,
+        blurred = self._blur(image, sigma)
+        noise_std = draw(self.noise_std, random_state)
+        return add_noise(blurred, noise_std, 0.0, self.data_range, random_state)
+
+    def _blur(self, image, sigma):
+        how = dict(
             kernel_size=self.kernel_size or kernel_size_for(sigma, self.truncate),
             border_mode=self.border_mode,
         )
-        noise_std = draw(self.noise_std, random_state)
-        return add_noise(blurred, noise_std, 0.0, self.data_range, random_state)
+        if self.device == "cpu":
+            return gaussian_blur(image, sigma, **how)
+        if sigma == 0:
+            return namespace(image).array(image)
+        with_channels = image.reshape(*image.shape[:2], -1)
+        backend = get_backend(self.device)
+        return backend.gaussian_blur(with_channels, sigma, **how).reshape(image.shape)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ._device_arrays import namespace
 from ._inverse_filter import filter_radius, gaussian_weights, inverse_filter
 from ._network import Network
 
@@ -108,6 +109,7 @@ class BlurAwareNetwork:
         Parameters
         ----------
         params : array of shape (n_params,)
+            On the host or on a GPU, where the result lies then, too.
         sigma : float or None
             None only where nothing depends on it.
 
@@ -119,20 +121,23 @@ class BlurAwareNetwork:
         if not self.needs_sigma:
             return self.network, params
         sigma = self.clipped(sigma)
-        learned = np.zeros(self.bare.n_params, params.dtype)
+        xp = namespace(params)
+        learned = xp.zeros(self.bare.n_params, params.dtype)
         for value, part in zip(self.basis(sigma), self.parts(params), strict=True):
-            learned += params.dtype.type(value) * part
+            learned += part * params.dtype.type(value)
         self._add_gaussians(learned, sigma)
         if not self.inverse_filter:
             return self.bare, learned
         quadrant = inverse_filter(sigma)
         network = replace(self.network, filter_size=2 * len(quadrant) - 1)
-        return network, np.concatenate([quadrant.ravel().astype(params.dtype), learned])
+        of_filter = xp.asarray(quadrant.ravel().astype(params.dtype))
+        return network, xp.concatenate([of_filter, learned])
 
     def _add_gaussians(self, learned, sigma):
         for kernel, _ in self.bare.back_projection_views(learned):
             line = gaussian_weights(sigma, len(kernel) // 2)
-            kernel += np.outer(line, line).astype(learned.dtype)
+            gaussian = np.outer(line, line).astype(learned.dtype)
+            kernel += namespace(learned).asarray(gaussian)
 
     def gradient(self, gradient, sigma=None):
         """The gradient of all parameters from that of the plain network for a sigma.
@@ -152,4 +157,4 @@ class BlurAwareNetwork:
             return gradient
         learned = gradient[len(gradient) - self.bare.n_params :]
         values = self.basis(sigma).astype(gradient.dtype)
-        return np.outer(values, learned).ravel()
+        return namespace(gradient).concatenate([learned * value for value in values])

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ._blur_regressor import BlurRegressor, to_target
-from ._blur_statistics import blur_statistics
+from ._blur_statistics import as_seen, regions_on_host, statistics_of
 from ._images import as_images, resolve_data_range
 from ._model import sigma_of
 from .backends._threads import thread_count
@@ -66,6 +66,11 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
     See Also
     --------
     DBCNNDeblurrer.estimate_blur : The estimate that comes with a deblurring model.
+
+    Notes
+    -----
+    All is computed on the CPU. Images may lie on a GPU: what is looked at is copied, of
+    each image at most a million pixels.
 
     References
     ----------
@@ -258,8 +263,12 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         for image in images.each():
             parts.append(image)
             parts += [_crop(image, random_state) for _ in range(self.n_crops)]
+        # What lies on a GPU is fetched by this thread, on whose stream it was made.
+        regions = map(regions_on_host, parts)
         with ThreadPoolExecutor(thread_count()) as pool:
-            samples = list(pool.map(lambda part: blur_statistics(part, scale), parts))
+            samples = list(
+                pool.map(lambda part: statistics_of(as_seen(part, scale)), regions)
+            )
         return np.array(samples), np.repeat(to_target(sigmas), 1 + self.n_crops)
 
     def _network(self, random_state):

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ._device_arrays import to_host
 from ._gaussian import gaussian_blur, import_cv2
 from ._images import luminance
 
@@ -50,7 +51,17 @@ def seen_regions(image, data_range):
     regions : list of array of shape (height, width), float32
         From 0 to 255: the whole image, or parts of a large one.
     """
-    return [_eight_bits(part, data_range) for part in _regions(image)]
+    return as_seen(regions_on_host(image), data_range)
+
+
+def regions_on_host(image):
+    """The pixels of `seen_regions`: of an image on a GPU, these alone are copied."""
+    return [to_host(part) for part in _regions(image)]
+
+
+def as_seen(parts, data_range):
+    """What `seen_regions` returns, of what `regions_on_host` has returned."""
+    return [_eight_bits(part, data_range) for part in parts]
 
 
 def blur_statistics(image, data_range):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from ._device_arrays import to_host
 from ._files import whole_file
 from .persistence import read_tensors
 
@@ -84,7 +85,7 @@ class Checkpoint:
 
         kind, keys, position, has_gauss, gauss = training.random_state.get_state()
         arrays = {
-            "params": training.params,
+            "params": to_host(training.params),
             "random_state": keys,
             **{name: np.array(getattr(training, name), float) for name in _CURVES},
             **{
@@ -93,7 +94,7 @@ class Checkpoint:
             },
         }
         if training.best_params is not None:
-            arrays["best_params"] = training.best_params
+            arrays["best_params"] = to_host(training.best_params)
         metadata = {
             "format": FORMAT,
             "format_version": str(FORMAT_VERSION),

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _pairs
 from ._blur_estimator import BlurEstimator, estimate
+from ._device_arrays import check_place
 from ._fitting import FittingMixin
 from ._images import as_images, check_n_channels, resolve_data_range
 from ._model import DeblurModel, check_sigmas, split
@@ -113,14 +114,18 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
     data_range : float, default=None
         The pixel value that counts as 1. None means the largest value of an integer
         type, and 1.0 for floats.
-    precision : {"float32", "bfloat16", "float64"}, default="float32"
+    precision : {"float32", "tf32", "bfloat16", "float64"}, default="float32"
         What `predict` computes in. "bfloat16" rounds inputs, weights and maps to 8
-        significant bits and adds in single precision: the fastest where the processor
-        has AMX, possible with AVX512_BF16, and an error elsewhere. "float64" computes
+        significant bits and adds in single precision: the fastest on a GPU, and where
+        the processor has AMX, possible with AVX512_BF16, and an error elsewhere.
+        "tf32" rounds them to 11 bits, and is an error without a GPU. "float64" computes
         in NumPy, for checking: some hundred times slower. `fit` computes gradients in
-        single precision, or in "float64".
-    device : {"auto", "cpu"}, default="auto"
-        Where to compute; "auto" takes the fastest of `available_devices`.
+        single precision, or in "float64"; on a GPU, with "tf32" and "bfloat16", in
+        tf32.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        Where to compute. "cuda" is the current device of CuPy, or an error that says
+        why it cannot be used. "auto" takes it where it can be, and the CPU otherwise.
+        What was fitted on one predicts and learns on the other.
 
     Attributes
     ----------
@@ -180,6 +185,12 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
     (n, height, width, channels), or a list of (height, width[, channels]) arrays of
     different sizes; of type uint8, uint16, float32 or float64. Two-dimensional X
     holds one image of a single row of pixels per sample.
+
+    With a GPU, images may also be arrays of CuPy, or what other libraries have on the
+    GPU. They stay there, and `predict` returns arrays of CuPy. Only where a blur is
+    estimated are parts of them copied to the CPU: of each image at most a million
+    pixels, and in `fit` each whole pair in its turn. Images and patches of NumPy are
+    copied to the GPU when their turn comes. Rows are always of NumPy.
 
     y has the sizes of X. Or all samples are of one size and y is the central part
     of X without `radius_` pixels on every side: then samples are used as they are,
@@ -321,7 +332,7 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
         ValueError
             When X and y do not match or are no images, or training diverges.
         TypeError
-            When pixels are of another type.
+            When pixels are of another type, or X, y and `device` are not in one place.
         DeviceUnavailableError
             When `device` cannot be used here.
 
@@ -379,7 +390,7 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
         -------
         y : like X
             The estimates, in the layout, type and range of X; integers are rounded
-            and clipped.
+            and clipped. Where X is on a GPU, so are they.
 
         Raises
         ------
@@ -387,7 +398,9 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
             When X is no image or has other channels than in `fit`, or a sigma is not
             understood.
         TypeError
-            When its pixels are of another type.
+            When its pixels are of another type, or lie on a GPU and `device` does not.
+        DeviceUnavailableError
+            When `device` cannot be used here.
         """
         check_is_fitted(self, "coefs_")
         batches, restore = _pairs.check_X(self, X)
@@ -396,6 +409,7 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
         sigmas = None if sigma is None else check_sigmas(sigma, n_images)
         model = self._model()
         backend = get_backend(self.device, self.precision)
+        check_place(batches[0], backend, self.device)
         estimates = []
         for batch in batches:
             of_batch, sigmas = split(sigmas, len(batch))

@@ -12,7 +12,8 @@ def estimate_blur(images, *, tile_size=None, model="robust", data_range=None):
     ----------
     images : array of shape (n, height, width[, channels]), or list of arrays
         Images of type uint8, uint16, float32 or float64. Three channels are taken for
-        RGB, whose luminance counts; of other numbers, the mean counts.
+        RGB, whose luminance counts; of other numbers, the mean counts. The CPU looks at
+        them: of images on a GPU no more is copied than that, a million pixels each.
     tile_size : int, default=None
         Side in pixels, at least 32, of tiles that are looked at one by one, for a blur
         that varies over the image. None looks at each image as a whole.

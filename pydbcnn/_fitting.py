@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _pairs
 from ._blur_aware import MIN_SIGMA, BlurAwareNetwork
 from ._blur_estimator import BlurEstimator
+from ._device_arrays import check_place
 from ._model import DeblurModel, split
 from ._network import MAX_FILTERS, MAX_KERNEL_SIZE, Network
 from ._pair_sigma import MAX_SIGMA, sigma_of_pair
@@ -23,7 +24,7 @@ from ._progress import TrainingBar
 from ._sampling import GivenPatches, RandomPatches
 from ._training import Schedule, Training
 from .backends import get_backend
-from .metrics import peak_signal_noise_ratio
+from .metrics import mean_squared_error, peak_signal_noise_ratio
 
 _IMAGES_PER_SHARP = 8  # blurred images for each sharp one that shows what sharp is
 
@@ -36,6 +37,7 @@ class FittingMixin:
         backend = get_backend(self.device, self.precision)
         fresh = not (incremental or self.warm_start) or not hasattr(self, "coefs_")
         pairs = _pairs.check_pairs(self, X, y, reset=fresh)
+        check_place(pairs.X[0], backend, self.device)
         network = Network(pairs.n_channels_in, pairs.n_channels_out, **form)
         if self._needs_sigma():
             pairs = _with_sigmas(pairs)
@@ -183,7 +185,7 @@ class FittingMixin:
         )
         bar = TrainingBar(training, sampler.n_samples, disable=not self.verbose)
         on_epoch = checkpoint and partial(checkpoint.save, training)
-        with bar:
+        with bar, training.on(backend):
             try:
                 training.run(
                     backend, sampler, validate, on_batch=bar.on_batch, on_epoch=on_epoch
@@ -204,8 +206,7 @@ class FittingMixin:
             estimates = model.restore(backend, X, data_range=scale, sigma=of_batch)
             y, estimates = _pairs.same_part(y, estimates)
             for true, pred in zip(y, estimates, strict=True):
-                error = np.subtract(true, pred, dtype=float) / scale
-                losses.append(np.mean(error * error) / 2)
+                losses.append(mean_squared_error(true, pred, scale) / 2)
                 scores.append(
                     peak_signal_noise_ratio(
                         true[np.newaxis], pred[np.newaxis], data_range=scale

@@ -10,7 +10,8 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from ._images import ROW_TYPES, as_images, is_image_list
+from ._device_arrays import namespace, refuse_gpu
+from ._images import ROW_TYPES, as_images, holds_images
 
 
 class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -69,7 +70,9 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if isinstance(X, np.ndarray):
             rows = [self._change(row[np.newaxis], random_state)[0] for row in X]
             return np.stack(rows)
-        changed = [np.empty_like(batch, order="C") for batch in X.batches]
+        changed = [
+            namespace(batch).empty(batch.shape, batch.dtype) for batch in X.batches
+        ]
         for batch, result in zip(X.batches, changed, strict=True):
             for image, place in zip(batch, result, strict=True):
                 place[...] = self._change(image, random_state)
@@ -87,9 +90,15 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _check_X(self, X, *, reset):
         """`Images`, or a two-dimensional array of rows."""
-        if getattr(X, "ndim", 0) > 2 or is_image_list(X):
-            return as_images(X, "X")
+        if holds_images(X):
+            images = as_images(X, "X")
+            self._check_place(images.batches[0])
+            return images
         return validate_data(self, X, reset=reset, dtype=ROW_TYPES)
+
+    def _check_place(self, batch):
+        """Raise for images where the transformer does not compute."""
+        refuse_gpu(batch, type(self).__name__)
 
     def _change(self, image, random_state):
         """A changed image of shape (height, width[, channels]), of the same type."""

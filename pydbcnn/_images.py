@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._device_arrays import as_array, check_same_place, is_on_gpu, namespace
 from ._network import MAX_CHANNELS
 
 PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
@@ -54,7 +55,20 @@ class Images:
 
 def is_image_list(X):
     """Whether X is a list of arrays, rather than nested lists of numbers."""
-    return isinstance(X, (list, tuple)) and any(np.ndim(x) >= 2 for x in X[:1])
+    return isinstance(X, (list, tuple)) and any(_n_dimensions(x) >= 2 for x in X[:1])
+
+
+def _n_dimensions(x):
+    n_dimensions = getattr(x, "ndim", None)
+    return np.ndim(x) if n_dimensions is None else n_dimensions
+
+
+def holds_images(X):
+    """Whether X is to be taken for images, rather than for rows of pixels.
+
+    Rows go through scikit-learn, which takes none from a GPU: there, all are images.
+    """
+    return getattr(X, "ndim", 0) > 2 or is_image_list(X) or is_on_gpu(X)
 
 
 def as_images(X, name="X"):
@@ -63,7 +77,7 @@ def as_images(X, name="X"):
     Parameters
     ----------
     X : array of shape (n, height, width[, channels]), or list of arrays
-        uint8, uint16, float32 or float64.
+        uint8, uint16, float32 or float64; of NumPy or on a GPU, where they stay.
     name : str, default="X"
         What error messages call it.
 
@@ -74,18 +88,20 @@ def as_images(X, name="X"):
     Raises
     ------
     TypeError
-        For pixels of another type.
+        For pixels of another type, or a list of images from host and GPU.
     ValueError
         For other dimensions, no images or pixels, NaN or infinity, mixed channels
         or types, or more than 16 channels.
     """
     if is_image_list(X):
         return _from_list(X, name)
-    X = np.asarray(X)
+    X = as_array(X, name)
     if X.ndim == 2:
+        rows = f" Rows are taken from NumPy: {name}.get()." if is_on_gpu(X) else ""
         raise ValueError(
             f"{name} of shape {X.shape} is one greyscale image or rows of numbers, but "
             f"images are expected: {_LAYOUTS}. For one image, pass {name}[np.newaxis]."
+            f"{rows}"
         )
     if X.ndim not in (3, 4):
         raise ValueError(
@@ -98,9 +114,10 @@ def as_images(X, name="X"):
 
 
 def _from_list(images, name):
-    images = [np.asarray(image) for image in images]
+    images = [as_array(image, f"{name}[{index}]") for index, image in enumerate(images)]
     for index, image in enumerate(images):
         label = f"{name}[{index}]"
+        check_same_place(images[0], image, (f"{name}[0]", label))
         if image.ndim not in (2, 3):
             raise ValueError(
                 f"{label} has shape {image.shape}: in a list, each image is an array "
@@ -153,12 +170,15 @@ def check_pixels(array, name):
             f"{name} contains NaN or infinity, or values above {_HIGHEST:.2g}: replace "
             "those pixels, for instance with np.nan_to_num."
         )
-    if array.dtype.isnative and array.flags.aligned:
+    # On a GPU, there are no other arrays than these.
+    if is_on_gpu(array) or (array.dtype.isnative and array.flags.aligned):
         return array
     return array.astype(array.dtype.newbyteorder("="))
 
 
 def _all_finite(array):
+    if is_on_gpu(array):  # where two reductions are quick, and need no memory either
+        return bool(array.min() >= -_HIGHEST) and bool(array.max() <= _HIGHEST)
     if array.size <= _CHUNK:
         return bool((np.abs(array) <= _HIGHEST).all())
     if len(array) == 1:
@@ -243,7 +263,8 @@ def resolve_data_range(data_range, dtype):
 def as_pixels(values, dtype):
     """Values as pixels of a type: rounded and clipped to it if it is of integers."""
     if np.dtype(dtype).kind == "u":
-        values = np.clip(np.rint(values), 0, np.iinfo(dtype).max)
+        xp = namespace(values)
+        values = xp.clip(xp.rint(values), 0, np.iinfo(dtype).max)
     return values.astype(dtype)
 
 

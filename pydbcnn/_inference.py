@@ -37,8 +37,8 @@ class Restorer:
     ----------
     model : str
         Name of a model that ships with the package, or a path.
-    device : {"auto", "cpu"}
-    precision : {"float32", "bfloat16", "float64"} or None
+    device : {"auto", "cpu", "cuda"}
+    precision : {"float32", "tf32", "bfloat16", "float64"} or None
         None means what the model says.
     """
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ._blur_aware import MIN_SIGMA, BlurAwareNetwork
 from ._blur_regressor import BlurRegressor
+from ._device_arrays import namespace
 from ._tiles import interpolate_tiles, tile_grid
 from .backends.reference import mirrored_tile, write_pixels
 
@@ -55,6 +56,7 @@ class DeblurModel:
         ----------
         backend : backend
         batch : array of shape (n, height, width, channels)
+            Of NumPy or on the device of the backend, where the output lies then, too.
         data_range : float
             The pixel value that counts as 1.
         sigma : list of (float or array of shape (rows, columns)) or None
@@ -79,7 +81,7 @@ class DeblurModel:
                 on_pixels=on_pixels,
             )
         n_out = self.weights.network.n_channels_out
-        output = np.empty((*batch.shape[:3], n_out), batch.dtype)
+        output = namespace(batch).empty((*batch.shape[:3], n_out), batch.dtype)
         for index, (image, result) in enumerate(zip(batch, output, strict=True)):
             restorer = _ImageRestorer(
                 self, backend, image, result, data_range, on_pixels
@@ -180,7 +182,8 @@ class _ImageRestorer:
         for level in range(first, last + 1):
             share = np.maximum(1 - np.abs(place - level), 0)[..., np.newaxis]
             if share.any():
-                result = result + share * self._part(levels, level, rows, columns)
+                part = self._part(levels, level, rows, columns)
+                result = result + namespace(part).asarray(share) * part
         return result
 
     def _part(self, levels, level, rows, columns):
@@ -192,7 +195,7 @@ class _ImageRestorer:
         margin = network.radius
         tile = mirrored_tile(self.image, (rows, columns), margin)
         # In floats, so that levels are blended before they are rounded.
-        tile = tile.astype(np.result_type(tile, np.float32))
+        tile = tile.astype(np.result_type(tile.dtype, np.float32))
         restored = self.backend.forward(
             network, params, tile[np.newaxis], data_range=self.data_range
         )[0]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ._device_arrays import to_host
 from ._gaussian import gaussian_blur
 from ._images import luminance
 
@@ -18,7 +19,7 @@ def sigma_of_pair(blurred, sharp):
     Parameters
     ----------
     blurred, sharp : array of shape (height, width, channels)
-        Of one size, type and range.
+        Of one size, type and range. What lies on a GPU is copied to the host.
 
     Returns
     -------
@@ -27,7 +28,7 @@ def sigma_of_pair(blurred, sharp):
     """
     from scipy.optimize import minimize_scalar
 
-    blurred, sharp = (_grey(image) for image in (blurred, sharp))
+    blurred, sharp = (_grey(to_host(image)) for image in (blurred, sharp))
     part = _part_with_most_detail(sharp)
     goal = blurred[part]
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
+from ._device_arrays import as_array, check_same_place, namespace
 from ._images import (
     ROW_TYPES,
     as_images,
     check_n_channels,
     check_same_type,
+    holds_images,
     is_image_list,
 )
 
@@ -82,6 +84,7 @@ class Pairs:
     def _take(self, indices):
         sigmas = None if self.sigmas is None else self.sigmas[indices]
         if len(self.X) == 1:
+            indices = namespace(self.X[0]).asarray(indices)
             X, y = [self.X[0][indices]], [self.y[0][indices]]
         else:
             X, y = ([side[i] for i in indices] for side in (self.X, self.y))
@@ -95,17 +98,14 @@ def check_pairs(estimator, X, y, *, reset):
             f"{type(estimator).__name__} requires y to be passed, but the target y is "
             "None: pass the sharp images."
         )
-    if _is_images(X):
+    if holds_images(X):
         return _image_pairs(estimator, X, y, reset)
     return _row_pairs(estimator, X, y, reset)
 
 
-def _is_images(X):
-    return getattr(X, "ndim", 0) > 2 or is_image_list(X)
-
-
 def _image_pairs(estimator, X, y, reset):
     X, y = as_images(X, "X"), as_images(y, "y")
+    check_same_place(X.batches[0], y.batches[0])
     _check_layout(estimator, is_rows=False, reset=reset)
     if reset:
         # What rows left behind from an earlier fit does not hold for images.
@@ -175,7 +175,7 @@ def check_X(estimator, X):
         Brings the estimates to the layout of X.
     """
     layout = getattr(estimator, "_layout", Layout(is_rows=False))
-    if _is_images(X) or not layout.is_rows:
+    if holds_images(X) or not layout.is_rows:
         images = as_images(X, "X")
         _check_layout(estimator, is_rows=False, reset=False)
         check_n_channels(images, estimator.n_channels_in_, "X")
@@ -195,8 +195,8 @@ def same_part(y, estimates):
     if is_image_list(y) or is_image_list(estimates):
         return y, estimates
     y = (
-        np.asarray(y)
-        if getattr(y, "ndim", 0) > 2
+        as_array(y, "y")
+        if holds_images(y)
         else check_array(y, ensure_2d=False, dtype=None)
     )
     if y.ndim == 1:

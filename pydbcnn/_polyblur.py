@@ -8,7 +8,8 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
-from ._images import ROW_TYPES, as_images, is_image_list, luminance
+from ._device_arrays import refuse_gpu
+from ._images import ROW_TYPES, as_images, holds_images, luminance
 from ._pairs import same_part
 from ._reblurring import estimate_gaussian, remove_gaussian
 from .metrics import peak_signal_noise_ratio
@@ -246,7 +247,7 @@ class PolyblurDeblurrer(BaseEstimator):
             In dB, at most 100 for each image.
         """
         estimates = self.predict(X)
-        if not _is_images(X):
+        if not holds_images(X):
             y = check_array(y, ensure_2d=False, dtype=ROW_TYPES, input_name="y")
             y, estimates = _as_images_of_rows(y), _as_images_of_rows(estimates)
         y, estimates = same_part(y, estimates)
@@ -260,8 +261,9 @@ class PolyblurDeblurrer(BaseEstimator):
 
     def _check_X(self, X, *, reset):
         """Batches of images, and a callable that gives results the layout of X."""
-        if _is_images(X):
+        if holds_images(X):
             images = as_images(X, "X")
+            refuse_gpu(images.batches[0], type(self).__name__)
             return images.batches, images.like
         X = validate_data(self, X, reset=reset, dtype=ROW_TYPES)
         return [_as_images_of_rows(X)], lambda batches: batches[0][:, 0, :, 0]
@@ -288,10 +290,6 @@ class PolyblurDeblurrer(BaseEstimator):
             b=self.b,
             max_sigma=self.max_sigma,
         )
-
-
-def _is_images(X):
-    return getattr(X, "ndim", 0) > 2 or is_image_list(X)
 
 
 def _as_images_of_rows(rows):

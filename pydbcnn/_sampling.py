@@ -1,9 +1,11 @@
-"""Where the patches of an epoch come from."""
+"""Where the patches of an epoch come from: cut where the images lie."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from ._device_arrays import namespace
+from ._patch_pool import PatchPool
 from .backends.reference import mirror
 
 # Patches of one batch that come from one image where its blur matters: few enough that
@@ -71,6 +73,8 @@ class RandomPatches:
         sigma_noise=0.0,
     ):
         self.X, self.y, self.radius = X, y, radius
+        on_host = namespace(y[0]) is np
+        self._pools = None if on_host else (PatchPool(X), PatchPool(y))
         self.sigmas, self.sigma_noise = sigmas, sigma_noise
         self.scale = np.dtype(dtype).type(scale)
         self.shuffle = shuffle
@@ -146,11 +150,15 @@ class RandomPatches:
         return np.array(places)
 
     def _cut(self, places):
-        pairs = [self._cut_pair(*place) for place in places]
-        return tuple(
-            np.stack(side).astype(self.scale.dtype) / self.scale
-            for side in zip(*pairs, strict=True)
-        )
+        if self._pools is None:
+            pairs = [self._cut_pair(*place) for place in places]
+            sides = [np.stack(side) for side in zip(*pairs, strict=True)]
+        else:
+            sides = [
+                pool.cut(places, self.size, margin)
+                for pool, margin in zip(self._pools, (self.radius, 0), strict=True)
+            ]
+        return tuple(side.astype(self.scale.dtype) / self.scale for side in sides)
 
     def _cut_pair(self, index, top, left, turns, flip):
         pair = (
@@ -193,6 +201,7 @@ class GivenPatches:
             random_state.shuffle(order)
         for start in range(0, self.n_samples, self.batch_size):
             chosen = order[start : start + self.batch_size]
+            chosen = namespace(self.X).asarray(chosen)
             X = cut(self.X[chosen], self.place, self.y.shape[1:3], self.radius, axis=1)
             yield [
                 Group(
@@ -212,7 +221,7 @@ def cut(images, place, size, margin, axis=0):
         if first >= 0 and last <= whole:
             part = slice(first, last)
         else:
-            part = mirror(np.arange(first, last), whole)
+            part = namespace(images).asarray(mirror(np.arange(first, last), whole))
         images = images[(slice(None),) * (axis + offset) + (part,)]
     return images
 

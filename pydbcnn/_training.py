@@ -1,10 +1,12 @@
 """Epochs: from batches of patches to weights, curves and the decision to stop."""
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ._device_arrays import namespace, to_host
 from ._optimizers import OPTIMIZERS
 from ._sampling import crop
 
@@ -51,7 +53,8 @@ class Training:
     ----------
     weights : BlurAwareNetwork
     params : array of shape (weights.n_params,)
-        Changed in place.
+        Changed in place. Of NumPy, as is the state of the optimizer, but for the time
+        of a run: see `on`.
     schedule : Schedule
     random_state : numpy.random.RandomState
     """
@@ -81,6 +84,29 @@ class Training:
         solver = OPTIMIZERS[schedule.solver]
         if not (keep_optimizer and isinstance(self.optimizer, solver)):
             self.optimizer = solver(self.weights.n_params, self.params.dtype)
+
+    @contextmanager
+    def on(self, backend):
+        """All that changes lies where a backend wants it, until the block ends.
+
+        Afterwards it is on the host again, whatever has happened: what an estimator
+        keeps can be pickled, and goes on anywhere.
+        """
+        on_host = self.optimizer
+        solver = backend.optimizer(
+            self.schedule.solver, self.weights.n_params, self.params.dtype
+        )
+        self._move(backend.vector, solver)
+        try:
+            yield
+        finally:
+            self._move(to_host, on_host)
+
+    def _move(self, vector, optimizer):
+        optimizer.restore(self.optimizer.state())
+        self.optimizer, self.params = optimizer, vector(self.params)
+        if self.best_params is not None:
+            self.best_params = vector(self.best_params)
 
     def epoch(self, backend, sampler, on_batch=None):
         """One pass over the batches of a sampler.
@@ -165,12 +191,13 @@ class Training:
             weights, _ = self.weights.bare.views(part)
             gradients, _ = self.weights.bare.views(part_gradient)
             for weight, weight_gradient in zip(weights, gradients, strict=True):
-                weight_gradient += weight.dtype.type(share) * weight
-                penalty += float(np.vdot(weight, weight))
+                weight_gradient += weight * weight.dtype.type(share)
+                penalty += float(namespace(weight).vdot(weight, weight))
         return share * penalty / 2
 
     def _check_finite(self, loss):
-        if math.isfinite(loss) and np.isfinite(self.params).all():
+        xp = namespace(self.params)
+        if math.isfinite(loss) and xp.isfinite(self.params).all():
             return
         raise DivergenceError(
             f"Training diverged in epoch {self.n_iter + 1}: the loss is {loss} and "
@@ -226,6 +253,7 @@ class Training:
 
 
 def _shorten(gradient):
-    length = math.sqrt(float(np.square(gradient, dtype=np.float64).sum()))
+    squares = namespace(gradient).square(gradient, dtype=np.float64)
+    length = math.sqrt(float(squares.sum()))
     if length > _LONGEST_GRADIENT:
         gradient *= gradient.dtype.type(_LONGEST_GRADIENT / length)

@@ -22,6 +22,8 @@ _PACKAGES = (
 def show_versions():
     """Print versions, instruction set, threads, GPU and the models that ship.
 
+    Where no GPU is used, the row says why, and what helps.
+
     Examples
     --------
     >>> import pydbcnn
@@ -36,6 +38,7 @@ def describe():
     """The rows of `show_versions`, as a dict of str."""
     from . import __version__
     from .backends import _cpu
+    from .backends._cuda.device import cupy_versions, describe_gpu
     from .backends._threads import thread_count
     from .backends.cpu import CpuBackend, available_isas
     from .pretrained import available_models
@@ -48,9 +51,10 @@ def describe():
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": platform.platform(),
         **{name: version for name in _PACKAGES if (version := _version(name))},
+        **cupy_versions(),
         "instruction set": f"{CpuBackend().isa}{forced}, of {isas}",
         "threads": threads,
-        "GPU": "not used: this version computes on the CPU",
+        "GPU": describe_gpu(),
         "models": ", ".join(available_models()) or "none",
     }
 

@@ -4,11 +4,12 @@ import numpy as np
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_array
 
+from ._device_arrays import check_same_place, namespace, refuse_gpu
 from ._images import (
     ROW_TYPES,
     as_images,
     check_same_type,
-    is_image_list,
+    holds_images,
     resolve_data_range,
 )
 
@@ -32,7 +33,8 @@ def peak_signal_noise_ratio(y_true, y_pred, *, data_range=None):
     Parameters
     ----------
     y_true : array of shape (n, height, width[, channels]), or list of arrays
-        Sharp images. Two-dimensional arrays are rows of pixels, one image each.
+        Sharp images. Two-dimensional arrays are rows of pixels, one image each. Images
+        on a GPU are compared there.
     y_pred : like y_true
         Estimates of them.
     data_range : float, default=None
@@ -48,6 +50,8 @@ def peak_signal_noise_ratio(y_true, y_pred, *, data_range=None):
     ------
     ValueError
         When the images do not match in number and size.
+    TypeError
+        When only one of the two is on a GPU.
 
     See Also
     --------
@@ -71,9 +75,14 @@ def peak_signal_noise_ratio(y_true, y_pred, *, data_range=None):
 
 def _psnr(true, pred, data_range):
     data_range = resolve_data_range(data_range, true.dtype)
-    error = np.subtract(true, pred, dtype=float) / data_range
-    mean_square = np.mean(error * error)
+    mean_square = mean_squared_error(true, pred, data_range)
     return min(MAX_PSNR, -10 * np.log10(max(mean_square, 10 ** (-MAX_PSNR / 10))))
+
+
+def mean_squared_error(true, pred, data_range):
+    """Mean squared difference of two images, in units of the data range."""
+    error = namespace(true).subtract(true, pred, dtype=float) / data_range
+    return float((error * error).mean())
 
 
 def structural_similarity(y_true, y_pred, *, data_range=None):
@@ -101,6 +110,8 @@ def structural_similarity(y_true, y_pred, *, data_range=None):
     ------
     ValueError
         When the images do not match, or are smaller than the window.
+    TypeError
+        When images are on a GPU: scikit-image computes on the CPU.
 
     See Also
     --------
@@ -120,6 +131,7 @@ def structural_similarity(y_true, y_pred, *, data_range=None):
     1.0
     """
     pairs = _pairs(y_true, y_pred)
+    refuse_gpu(pairs[0][0], "structural_similarity", "y_true")
     return float(np.mean([_ssim(true, pred, data_range) for true, pred in pairs]))
 
 
@@ -153,12 +165,13 @@ def _pairs(y_true, y_pred):
             f"y_true and y_pred do not match: {len(true)} image(s), the first of shape "
             f"{true[0].shape}, against {len(pred)} of shape {pred[0].shape}."
         )
+    check_same_place(true[0], pred[0], ("y_true", "y_pred"))
     check_same_type(true[0].dtype, pred[0].dtype, ("y_true", "y_pred"))
     return list(zip(true, pred, strict=True))
 
 
 def _rows_or_images(y, name):
-    if not is_image_list(y) and np.ndim(y) == 2:
+    if not holds_images(y) and np.ndim(y) == 2:
         # As in scikit-learn, rows of other numbers count as floats.
         y = check_array(y, dtype=ROW_TYPES, input_name=name)[:, np.newaxis, :]
     return as_images(y, name).each()

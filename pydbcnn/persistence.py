@@ -27,7 +27,7 @@ def save_model(estimator, path, *, overwrite=False, notes=None):
     """Write a fitted `DBCNNDeblurrer` to a safetensors file.
 
     The file holds the weights, what estimates the blur, and, as JSON in its metadata,
-    the parameters of the estimator; not the state of training.
+    the parameters of the estimator but for `device`; not the state of training.
 
     Parameters
     ----------
@@ -394,9 +394,10 @@ def _check_values(name, values):
 
 
 def _plain_params(estimator):
-    """Parameters without the estimator of blur: its arrays are what counts of it."""
+    """Parameters but for two: files go to machines with other devices, and of what
+    estimates the blur its arrays are what counts."""
     params = estimator.get_params(deep=False)
-    del params["blur_estimator"]
+    del params["blur_estimator"], params["device"]
     return params
 
 

@@ -12,9 +12,29 @@ import numpy as np
 import pytest
 
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
+from pydbcnn.backends import DeviceUnavailableError
+from pydbcnn.backends._cuda.device import find_runtime
 from pydbcnn.datasets import load_sample_images
 
 SMALL = dict(n_filters=(6, 4), kernel_sizes=(5, 1, 3), patch_size=16, batch_size=4)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of a real GPU say why they do not run."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    missing = why_no_gpu() if marked else None
+    if missing:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=f"needs a GPU: {missing}"))
+
+
+def why_no_gpu():
+    """What keeps the engine from a GPU, or None."""
+    try:
+        find_runtime()
+    except DeviceUnavailableError as error:
+        return str(error)
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -219,11 +219,12 @@ def test_deblur_does_not_mix_up_results(run_pydbcnn, tmp_path, blurred):
         (("photo.jpg", "--model", "photo.jpg"), "not a safetensors file"),
         (("photo.jpg", "-o", "out.gif"), "'.gif' is no format"),
         (("photo.jpg", "--device", "cuda"), "device='cuda' cannot be used"),
+        (("photo.jpg", "--precision", "tf32"), "a format of GPUs, and no GPU is"),
         (("nothing*.jpg",), "nothing*.jpg"),
     ],
 )
 def test_deblur_errors(run_pydbcnn, photo, arguments, message):
-    result = run_pydbcnn("deblur", *arguments, status=1)
+    result = run_pydbcnn("deblur", *arguments, status=1, CUDA_VISIBLE_DEVICES="")
     assert message in result.stderr
 
 
@@ -516,6 +517,8 @@ def test_interrupted_training_ends_with_the_same_weights(
         (("-o", "m.safetensors", "--epochs", 0), 2, "'0': expected an integer of at"),
         (("-o", "m.safetensors", "--kernels", 9, 1, 17), 1, "integers from 1 to 15"),
         (("-o", "m.safetensors", "--device", "cuda"), 1, "device='cuda'"),
+        (("-o", "m.safetensors", "--device", "gpu"), 2, "invalid choice: 'gpu'"),
+        (("-o", "m.safetensors", "--precision", "tf32"), 1, "'tf32' is a format of"),
         (("-o", "m.safetensors", "--checkpoint", "a.png"), 1, "a.png: a checkpoint is"),
         (("-o", "m.safetensors", "--checkpoint", "m.safetensors"), 1, "two names"),
         (
@@ -526,7 +529,9 @@ def test_interrupted_training_ends_with_the_same_weights(
     ],
 )
 def test_train_errors(run_pydbcnn, tmp_path, dataset, arguments, status, message):
-    result = run_pydbcnn("train", dataset, *arguments, status=status)
+    result = run_pydbcnn(
+        "train", dataset, *arguments, status=status, CUDA_VISIBLE_DEVICES=""
+    )
     assert message in result.stderr
     assert not list(tmp_path.glob("*.safetensors"))
 

@@ -115,6 +115,21 @@ def test_forward_is_the_same_for_any_order_of_threads(n_channels, precision):
     )
 
 
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_tolerances_hold_with_sums_as_coarse_as_tensor_cores_may_take_them(precision):
+    network, params = network_of(3)
+    images = np.random.RandomState(1).uniform(size=(1, 16, 64, 3))
+    output, rounded_less = (
+        fused_forward(
+            HostRuntime(truncated_sums=truncated), network, params, images, precision
+        )
+        for truncated in (True, False)
+    )
+    assert not np.array_equal(output, rounded_less)
+    exact = ReferenceBackend().forward(network, params, images, data_range=1.0)
+    assert largest_error(output, exact) < TOLERANCES[precision]
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_parts_of_an_image_are_those_of_the_whole(precision):
     network, params = network_of(3)

@@ -4,7 +4,7 @@ import argparse
 import math
 import sys
 
-from ..backends import PRECISIONS
+from ..backends import DEVICES, PRECISIONS
 
 
 def add_quiet(parser):
@@ -23,7 +23,13 @@ def add_overwrite(parser, what):
 
 def add_device(parser):
     """--device"""
-    parser.add_argument("--device", default="auto", help="auto or cpu (default: auto)")
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="where to compute: auto takes a GPU if there is one that can be used, and "
+        "'pydbcnn info' says why not (default: auto)",
+    )
 
 
 def add_precision(parser):
@@ -31,8 +37,9 @@ def add_precision(parser):
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="what to compute in: bfloat16 is the fastest where the processor has AMX, "
-        "float64 is slow and for checking (default: what the model says, else float32)",
+        help="what to compute in: tf32 needs a GPU; bfloat16 is the fastest there, and "
+        "where the processor has AMX; float64 is slow and for checking (default: what "
+        "the model says, else float32)",
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from ..backends import PRECISIONS, get_backend
 from ._options import (
     add_device,
     add_overwrite,
@@ -126,6 +127,13 @@ def add_arguments(parser):
         "--plot", type=Path, metavar="PNG", help="draw loss and validation PSNR"
     )
     add_device(parser)
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="of the training: tf32 is the fastest on a GPU; the model can be used in "
+        "any (default: float32)",
+    )
     add_overwrite(parser, "model and plot")
     add_quiet(parser)
 
@@ -137,6 +145,7 @@ def run(options):
     )
     _check_outputs(options, checkpoint_path)
     estimator = _estimator(options)
+    get_backend(options.device, options.precision)
 
     from .._checkpoint import Checkpoint, forget
     from ..datasets import load_deblur_dataset
@@ -157,6 +166,8 @@ def run(options):
         raise
     # Who goes on with the model decides anew about these; partial_fit wants the first.
     estimator.set_params(early_stopping=False, verbose=False)
+    if estimator.precision != "float64":  # which other machines may not have
+        estimator.set_params(precision="float32")
     save_model(
         estimator,
         options.output,
@@ -216,6 +227,7 @@ def _estimator(options):
         random_state=options.seed,
         verbose=not options.quiet,
         device=options.device,
+        precision=options.precision,
     )
     estimator._validate_params()
     return estimator

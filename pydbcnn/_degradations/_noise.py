@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from .._device_arrays import namespace
 from .._image_transformer import ImageTransformer
 from .._images import as_pixels, resolve_data_range
 from .._ranges import check_range, draw
@@ -18,7 +19,7 @@ def add_noise(image, gaussian_std, poisson_gain, data_range, random_state):
     Parameters
     ----------
     image : array of shape (height, width[, channels])
-        uint8, uint16, float32 or float64.
+        uint8, uint16, float32 or float64; on the host where there is Poisson noise.
     gaussian_std : float
         Standard deviation of normal noise, as a share of the data range.
     poisson_gain : float
@@ -33,15 +34,17 @@ def add_noise(image, gaussian_std, poisson_gain, data_range, random_state):
     noisy : array like `image`
         A new array; integers are rounded and clipped.
     """
+    xp = namespace(image)
     if gaussian_std == poisson_gain == 0:
-        return np.array(image)
+        return xp.array(image)
     data_range = resolve_data_range(data_range, image.dtype)
     noisy = image
     if poisson_gain > 0:
         noisy = noisy + _poisson_noise(image, poisson_gain, data_range, random_state)
     if gaussian_std > 0:
         scale = gaussian_std * data_range
-        noisy = noisy + random_state.normal(scale=scale, size=image.shape)
+        # Drawn on the host, so that the noise does not depend on the device.
+        noisy = noisy + xp.asarray(random_state.normal(scale=scale, size=image.shape))
     return as_pixels(noisy, image.dtype)
 
 

@@ -1,9 +1,17 @@
 """Where the arithmetic happens. This is the only place that chooses a backend."""
 
-__all__ = ["PRECISIONS", "DeviceUnavailableError", "available_devices", "get_backend"]
+__all__ = [
+    "DEVICES",
+    "PRECISIONS",
+    "DeviceUnavailableError",
+    "available_devices",
+    "check_device",
+    "get_backend",
+]
 
 
-PRECISIONS = ("float32", "bfloat16", "float64")
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("float32", "tf32", "bfloat16", "float64")
 
 
 class DeviceUnavailableError(RuntimeError):
@@ -16,15 +24,22 @@ def available_devices():
     Returns
     -------
     devices : tuple of str
-        ``("cpu",)``: this version has no GPU engine.
+        ``("cpu",)``, or ``("cpu", "cuda")`` where CuPy and a GPU can be used.
+        `show_versions` says why they cannot.
 
     Examples
     --------
     >>> from pydbcnn import available_devices
-    >>> available_devices()
-    ('cpu',)
+    >>> "cpu" in available_devices()
+    True
     """
-    return ("cpu",)
+    from ._cuda.device import find_runtime
+
+    try:
+        find_runtime()
+    except DeviceUnavailableError:
+        return ("cpu",)
+    return ("cpu", "cuda")
 
 
 def get_backend(device="auto", precision="float32"):
@@ -32,36 +47,80 @@ def get_backend(device="auto", precision="float32"):
 
     Parameters
     ----------
-    device : {"auto", "cpu"}, default="auto"
-        "auto" takes the fastest device that there is.
-    precision : {"float32", "bfloat16", "float64"}, default="float32"
-        "bfloat16" needs a processor with AVX512_BF16 or AMX; gradients stay in single
-        precision. "float64" computes in NumPy, for checking: some hundred times slower.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        "cuda" is the current device of CuPy. "auto" takes it where it can be used and
+        has the precision, and the CPU otherwise.
+    precision : {"float32", "tf32", "bfloat16", "float64"}, default="float32"
+        "tf32" needs a GPU of compute capability 8.0; "bfloat16" needs one, too, or a
+        processor with AVX512_BF16 or AMX, where gradients stay in single precision.
+        "float64" computes in NumPy, for checking: some hundred times slower.
 
     Returns
     -------
-    backend : CpuBackend or ReferenceBackend
+    backend : CudaBackend, CpuBackend or ReferenceBackend
 
     Raises
     ------
     DeviceUnavailableError
         When the device cannot be used here.
     ValueError
-        When there is no such precision, or this processor does not have it.
+        When there is no such device or precision, or the device does not have it.
     """
-    if device not in ("auto", *available_devices()):
-        raise DeviceUnavailableError(
-            f"device={device!r} cannot be used: this version of pydbcnn computes on "
-            f"{', '.join(available_devices())}. Pass device='auto' or 'cpu'."
-        )
+    check_device(device)
     if precision not in PRECISIONS:
         raise ValueError(
             f"precision={precision!r}: expected one of {', '.join(PRECISIONS)}."
         )
     if precision == "float64":
-        from .reference import ReferenceBackend
+        return _reference_backend(device)
+    if device == "cpu":
+        return _cpu_backend(precision)
+    try:
+        return _cuda_backend(precision)
+    except DeviceUnavailableError as error:
+        if device == "cuda":
+            raise DeviceUnavailableError(
+                f"device='cuda' cannot be used here, unlike 'auto' or 'cpu': {error}"
+            ) from error.__cause__
+        return _cpu_backend(precision, because=f", and no GPU is used: {error}")
 
-        return ReferenceBackend()
+
+def check_device(device):
+    """Raise a ValueError for a name that is none of a device; nothing is tried."""
+    if device not in DEVICES:
+        raise ValueError(
+            f"device={device!r}: expected one of {', '.join(DEVICES)}. 'cuda' is the "
+            "current device of CuPy; where there are several, choose one with "
+            "cupy.cuda.Device(1).use(), or with CUDA_VISIBLE_DEVICES=1."
+        )
+
+
+def _reference_backend(device):
+    if device == "cuda":
+        raise ValueError(
+            "precision='float64' computes in NumPy, for checking, and not on "
+            "device='cuda': pass device='cpu', or precision='float32'."
+        )
+    from .reference import ReferenceBackend
+
+    return ReferenceBackend()
+
+
+def _cpu_backend(precision, because=""):
+    if precision == "tf32":
+        raise ValueError(
+            f"precision='tf32' is a format of GPUs{because or '.'} Pass "
+            "precision='float32' on the CPU."
+        )
     from .cpu import CpuBackend
 
     return CpuBackend(precision=precision)
+
+
+def _cuda_backend(precision):
+    from ._cuda.device import find_runtime
+
+    runtime = find_runtime(precision)
+    from .cuda import CudaBackend
+
+    return CudaBackend(precision, runtime)

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from ._host import OnHost
 from ._threads import thread_count, threads_started
 
 try:
@@ -42,7 +43,7 @@ _PIXELS_PER_GROUP = 1024
 _MAX_GRADIENT_BYTES = 2**25
 
 
-class CpuBackend:
+class CpuBackend(OnHost):
     """Forward and backward passes with the C engines.
 
     Parameters
@@ -64,7 +65,6 @@ class CpuBackend:
     """
 
     name = "cpu"
-    device = "cpu"
 
     def __init__(self, isa=None, precision="float32", *, direct=False):
         self.precision = precision

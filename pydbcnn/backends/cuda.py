@@ -6,9 +6,9 @@ from .._device_arrays import is_on_gpu
 from ._cuda import training
 from ._cuda.arrays import Image
 from ._cuda.chain import Chain
-from ._cuda.chunks import regions
+from ._cuda.bands import bands
 from ._cuda.device import find_runtime
-from ._cuda.optimizers import OPTIMIZERS
+from ._cuda.optimizers import CUDA_OPTIMIZERS
 
 # Of images from the host, those that are on the device at once; one at the least.
 _UPLOAD_BYTES = 2**28
@@ -79,7 +79,7 @@ class CudaBackend:
         target = out
         if not is_on_gpu(out) or not out.flags.c_contiguous:
             target = self._runtime.xp.empty(out.shape, out.dtype)
-        for some, region in regions(chain.network, *images.shape[:3]):
+        for some, region in bands(chain.network, *images.shape[:3]):
             chain.estimate(
                 Image(source[some], scale=data_range),
                 Image(target[some], scale=data_range),
@@ -135,4 +135,4 @@ class CudaBackend:
             raise ValueError(
                 f"dtype={np.dtype(dtype)}: parameters on the device are float32."
             )
-        return OPTIMIZERS[solver](self._runtime, n_params)
+        return CUDA_OPTIMIZERS[solver](self._runtime, n_params)

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._device_arrays import namespace
+from .._images import as_pixels
 from .._network import unfold
+from ._host import OnHost
 
 _TILE = 64  # pixels of a tile's side: its maps then take a few MiB
 
 
-class ReferenceBackend:
+class ReferenceBackend(OnHost):
     """Forward and backward passes with NumPy.
 
     Parameters
@@ -23,7 +26,6 @@ class ReferenceBackend:
     """
 
     name = "reference"
-    device = "cpu"
 
     def __init__(self, dtype=np.float64):
         self.dtype = np.dtype(dtype)
@@ -262,11 +264,14 @@ def centre(images, like):
 
 
 def mirror(positions, size):
-    """Positions outside an axis mirrored into it, edges not repeated (reflect-101)."""
-    if size == 1:
-        return np.zeros_like(positions)
+    """Positions outside an axis mirrored into it, edges not repeated (reflect-101).
+
+    `size` is that of the axis, or an array of sizes to go with the positions.
+    """
     period = 2 * (size - 1)
-    positions = np.abs(positions) % period
+    positions = np.abs(positions) % np.maximum(
+        period, 1
+    )  # a lone pixel is all there is
     return np.minimum(positions, period - positions)
 
 
@@ -276,12 +281,10 @@ def mirrored_tile(image, part, margin):
         mirror(np.arange(axis.start - margin, min(axis.stop, size) + margin), size)
         for axis, size in zip(part, image.shape[:2], strict=True)
     )
-    return image[np.ix_(rows, columns)]
+    xp = namespace(image)
+    return image[xp.asarray(rows)[:, np.newaxis], xp.asarray(columns)]
 
 
 def write_pixels(values, out):
     """Write pixel values into `out`; integers are rounded and clipped."""
-    if out.dtype.kind == "u":
-        highest = np.iinfo(out.dtype).max
-        values = np.clip(np.rint(values), 0, highest)
-    out[...] = values
+    out[...] = as_pixels(values, out.dtype)

@@ -1,6 +1,6 @@
-// What the compiler checks in kernels, told as errors of the kernel: misaligned accesses,
-// on which a device faults, indices outside arrays of fixed size, and overflows. These
-// are the functions that the compiler calls with -fsanitize.
+// What the compiler checks in kernels, told as errors of the kernel: misaligned
+// accesses, on which a device faults, indices outside arrays of fixed size, overflows.
+// These are the functions that the compiler calls with -fsanitize.
 #pragma once
 
 #include "fibers.h"

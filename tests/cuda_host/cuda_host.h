@@ -63,6 +63,8 @@ inline T min(T a, T b) { return b < a ? b : a; }
 template <class T>
 inline T max(T a, T b) { return a < b ? b : a; }
 
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
 
 __attribute__((noinline)) static void __syncthreads()
@@ -70,7 +72,7 @@ __attribute__((noinline)) static void __syncthreads()
     using namespace cuda_host;
     if (++n_at_barrier < n_threads) {
         waits[current] = AT_BARRIER;
-        return to_scheduler();
+        return take_turns();
     }
     n_at_barrier = 0;
     memset(waits, READY, n_threads);
@@ -99,7 +101,7 @@ __attribute__((noinline)) T shuffle(const char* name, unsigned mask, T value,
             const int first = lane & ~(width - 1), by = operand.b0;
             const int from = source(lane, by, first, first + width);
             if (!(mask >> from & 1))
-                fail("%s: lane %d reads lane %d, which takes no part", name, lane, from);
+                fail("%s: lane %d reads %d, which takes no part", name, lane, from);
             *(T*)operand.result = *(const T*)warp[from].operand.a;
         }
     };

@@ -1,6 +1,9 @@
-// Blocks of threads as fibers: a thread keeps the processor until it meets a barrier or an
-// operation of its whole warp, so that what is not ordered by one of them happens in the
-// most different orders. Threads that wait for others that never come are reported.
+// Blocks of threads as fibers: a thread keeps the processor until it meets a barrier or
+// an operation of its whole warp, so that what is not ordered by one of them happens in
+// the most different orders. Threads that wait for others that never come are reported.
+//
+// What is not seen: within a warp, memory that only an operation of the warp other than
+// __syncwarp orders. On a device, lanes see it most of the time, and sometimes not.
 #pragma once
 
 #include <csetjmp>
@@ -20,7 +23,7 @@ constexpr int warpSize = 32;
 namespace cuda_host {
 
 constexpr int MAX_THREADS = 1024;
-constexpr size_t STACK = 256 << 10, PAGE = 4096;
+constexpr size_t STACK = 128 << 10, PAGE = 4096;
 constexpr unsigned char POISON = 0xff; // a NaN in every floating-point type
 
 enum Wait { READY, FINISHED, AT_BARRIER, AT_WARP };
@@ -55,27 +58,53 @@ static jmp_buf scheduler;
 static sigjmp_buf leave; // for errors: out of the launch
 static void (*body)(void**);
 static void** arguments;
-static int n_threads, n_at_barrier, current;
+static int n_threads, n_at_barrier;
+static int current = -1; // the thread that runs
 static char* dynamic_shared;
 static char message[512];
 
 [[noreturn, gnu::format(printf, 1, 2)]] static void fail(const char* format, ...)
 {
+    char what[256], where[64] = "";
     va_list values;
     va_start(values, format);
-    const int n = vsnprintf(message, sizeof message / 2, format, values);
+    vsnprintf(what, sizeof what, format, values);
     va_end(values);
-    const dim3 thread = fibers[current].index;
-    snprintf(message + n, sizeof message - n,
-             ", in thread (%u, %u, %u) of block (%u, %u, %u)", thread.x, thread.y, thread.z,
+    if (current >= 0) {
+        const dim3 at = fibers[current].index;
+        snprintf(where, sizeof where, "thread (%u, %u, %u) of ", at.x, at.y, at.z);
+    }
+    snprintf(message, sizeof message, "%s, in %sblock (%u, %u, %u)", what, where,
              blockIdx.x, blockIdx.y, blockIdx.z);
     siglongjmp(leave, 1);
 }
 
-__attribute__((noinline)) static void to_scheduler()
+// The warp that runs: its lanes in their order, and which of them runs.
+static const int* turns;
+static int n_turns, turn;
+
+// The next lane that can go on, round the order; false if there is none.
+static bool next_turn()
 {
-    if (!_setjmp(fibers[current].state))
-        _longjmp(scheduler, 1);
+    for (int i = 0; i < n_turns; ++i) {
+        turn = turn + 1 < n_turns ? turn + 1 : 0;
+        current = turns[turn];
+        if (waits[current] == READY) {
+            threadIdx = fibers[current].index;
+            return true;
+        }
+    }
+    return false;
+}
+
+// To the next lane, and back when this one can go on.
+__attribute__((noinline)) static void take_turns()
+{
+    if (_setjmp(fibers[current].state))
+        return;
+    if (next_turn() && fibers[current].started)
+        _longjmp(fibers[current].state, 1);
+    _longjmp(scheduler, 1);
 }
 
 // A fiber lives for many blocks: starting one costs two system calls.
@@ -84,7 +113,7 @@ static void fiber_main()
     for (;;) {
         body(arguments);
         waits[current] = FINISHED;
-        to_scheduler();
+        take_turns();
     }
 }
 
@@ -93,7 +122,11 @@ __attribute__((noinline)) static void start(Fiber& fiber)
     if (!fiber.stack) {
         fiber.stack = (char*)mmap(nullptr, STACK, PROT_READ | PROT_WRITE,
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        mprotect(fiber.stack, PAGE, PROT_NONE);
+        if (fiber.stack == MAP_FAILED) {
+            fiber.stack = nullptr;
+            fail("no memory for the stack of a thread");
+        }
+        mprotect(fiber.stack, PAGE, PROT_NONE); // a stack that is full is a fault
     }
     getcontext(&fiber.start);
     fiber.start.uc_stack.ss_sp = fiber.stack;
@@ -104,31 +137,22 @@ __attribute__((noinline)) static void start(Fiber& fiber)
     setcontext(&fiber.start);
 }
 
-__attribute__((noinline)) static void run(int thread)
+// A warp goes as far as it can.
+__attribute__((noinline)) static bool run_warp(const int* order, int n_lanes)
 {
-    current = thread;
-    Fiber& fiber = fibers[thread];
-    threadIdx = fiber.index;
-    if (_setjmp(scheduler))
-        return;
-    if (fiber.started)
-        _longjmp(fiber.state, 1);
-    start(fiber);
-}
-
-// A warp goes as far as it can; its lanes lie together in the order.
-static bool run_warp(const int* warp, int n_lanes)
-{
-    bool ran = false;
-    for (bool any = true; any;) {
-        any = false;
-        for (int i = 0; i < n_lanes; ++i)
-            if (waits[warp[i]] == READY) {
-                run(warp[i]);
-                ran = any = true;
-            }
+    turns = order;
+    n_turns = n_lanes;
+    turn = n_lanes - 1;
+    if (!next_turn())
+        return false;
+    // Lanes that have started hand on to one another.
+    _setjmp(scheduler);
+    if (waits[current] == READY) {
+        if (fibers[current].started)
+            _longjmp(fibers[current].state, 1);
+        start(fibers[current]);
     }
-    return ran;
+    return true;
 }
 
 static void report_deadlock()
@@ -143,12 +167,12 @@ static void report_deadlock()
     fail("deadlock: of %d threads, %d have finished, %d wait at __syncthreads and %d "
          "at %s for lanes that do not come",
          n_threads, finished, n_at_barrier, n_at_warp,
-         example < 0 ? "an operation of their warp"
-                     : lanes[example].operation);
+         example < 0 ? "an operation of their warp" : lanes[example].operation);
 }
 
 // The warp with fewer than 32 lanes, if any, is the last of the block.
-static int lanes_of_warp(int first) {
+static int lanes_of_warp(int first)
+{
     const int left = n_threads - first / warpSize * warpSize;
     return left < warpSize ? left : warpSize;
 }
@@ -165,6 +189,7 @@ static void run_block(const int* order)
             any |= run_warp(order + i, n);
         }
     }
+    current = -1;
     for (int i = 0; i < n_threads; ++i)
         if (waits[i] != FINISHED)
             report_deadlock();
@@ -183,7 +208,7 @@ inline void meet(const char* operation, const Operand& operand, const Work& work
     waiting |= 1u << lane;
     if (operand.mask & ~waiting) {
         waits[current] = AT_WARP;
-        return to_scheduler();
+        return take_turns();
     }
     for (int i = 0; i < warpSize; ++i)
         if (operand.mask >> i & 1 && (warp[i].operation != operation ||

@@ -70,13 +70,14 @@ static void* fault; // the address that a kernel must not touch
 static void on_signal(int signal, siginfo_t* info, void*)
 {
     fault = info->si_addr;
-    fail(signal == SIGFPE ? "division by zero" : "access to memory that is not its own");
+    fail(signal == SIGFPE ? "division by zero"
+                          : "access to memory that is not its own");
 }
 
 constexpr int SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE};
 
-// Faults of a kernel, for as long as it lives, become errors. The handler has a stack of
-// its own, as that of a fiber may be full.
+// Faults of a kernel, for as long as it lives, become errors. The handler has a stack
+// of its own, as that of a fiber may be full.
 struct Handlers {
     struct sigaction actions[3];
     stack_t stack;
@@ -116,13 +117,14 @@ struct Launch {
     void* fault; // out: the address that a kernel touched, if that is why it failed
 };
 
-// What lies around the shared memory, up to pages that nobody may touch, stays as it was.
+// What lies around the shared memory, up to pages that nobody may touch, is as it was.
 static void check_shared(const Launch& launch)
 {
+    char* const end = launch.dynamic_shared + launch.shared_size;
     for (char* at = launch.shared; at < launch.shared + launch.shared_room; ++at) {
-        const bool inside = at >= launch.dynamic_shared &&
-                            at < launch.dynamic_shared + launch.shared_size;
-        if (!inside && (unsigned char)*at != POISON)
+        if (at == launch.dynamic_shared)
+            at = end;
+        if (at < launch.shared + launch.shared_room && (unsigned char)*at != POISON)
             fail("a write %td bytes from the start of %lld bytes of shared memory",
                  at - launch.dynamic_shared, launch.shared_size);
     }

@@ -1,8 +1,8 @@
 """Kernels compiled by the host compiler, with the call shape of CuPy's modules."""
 
+import atexit
 import ctypes
 import hashlib
-import platform
 import re
 import shutil
 import subprocess
@@ -12,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
+from pydbcnn.backends.cpu import available_isas
+
 from .arrays import DeviceArray, HostKernelError, Memory
 
 FLAGS = ["-std=c++17", "-O2", "-fPIC", "-fno-strict-aliasing", "-ffp-contract=off"]
 FLAGS += ["-w", "-D_FORTIFY_SOURCE=0", "-fno-sanitize-recover=all"]
 CHECKS = "alignment,bounds,signed-integer-overflow,shift,integer-divide-by-zero"
 FREE_SHARED_MEMORY = 48 * 1024
+MAX_THREADS = 1024
 _DYNAMIC = re.compile(  # in a function: something stands before it on the line
     r"(?<=[ \t{;])extern\s+__shared__\s+(?:__align__\s*\(\d+\)\s*)?"
     r"([^;]*?)(\w+)\s*\[\s*\]\s*;"
@@ -34,13 +37,15 @@ def missing():
 
 @cache
 def _flags():
-    x86 = platform.machine().lower() in {"x86_64", "amd64"}
-    return [*FLAGS, f"-fsanitize={CHECKS}", *(["-mavx2", "-mfma"] if x86 else [])]
+    vectors = ["-mavx2", "-mfma"] if "avx2" in available_isas() else []
+    return [*FLAGS, f"-fsanitize={CHECKS}", *vectors]
 
 
 @cache
 def _folder():
-    return tempfile.TemporaryDirectory(prefix="cuda_host")
+    folder = tempfile.mkdtemp(prefix="cuda_host")
+    atexit.register(shutil.rmtree, folder)
+    return Path(folder)
 
 
 def with_shared_memory(source):
@@ -48,17 +53,25 @@ def with_shared_memory(source):
     source = _DYNAMIC.sub(r"CUDA_HOST_SHARED(\1, \2);", source)
     left = _SHARED.search(source)
     if left:
-        line = source[: left.start()].count("\n") + 1
+        statement = source[left.start() :].partition(";")[0]
         raise HostKernelError(
-            f"line {line} of the kernels: shared memory other than `extern __shared__ "
-            "type name[];` in a function is not run on the host"
+            f"`{statement};`: the host runs kernels with no other shared memory than "
+            "`extern __shared__ type name[];`, in a function"
         )
     return source
 
 
-def compile_kernel(source, name):
+def max_threads(source, name):
+    """Threads that a block may have, by the launch bounds of a kernel."""
+    kernel = re.escape(name.split("<")[0])
+    bounds = re.search(rf"__launch_bounds__\((\d+)[^)]*\)\s*{kernel}\(", source)
+    return int(bounds[1]) if bounds else MAX_THREADS
+
+
+def compile_kernel(source, name, truncated_sums):
     """The library of one kernel; once per run of the tests."""
-    text = (
+    text = "#define CUDA_HOST_TRUNCATED_SUMS\n" if truncated_sums else ""
+    text += (
         '#include "launch.h"\n#line 1 "kernels"\n'
         f"{with_shared_memory(source)}\nCUDA_HOST_KERNEL({name})\n"
     )
@@ -68,7 +81,7 @@ def compile_kernel(source, name):
 
 @cache
 def _library(text, digest, name):
-    path = Path(_folder().name, digest + ".cpp")
+    path = _folder() / f"{digest}.cpp"
     path.write_text(text)
     _run(name, *_flags(), f"-I{Path(__file__).parent}", "-c", path, "-o", f"{path}.o")
     # Apart, without -fsanitize, as checks.h stands in for the compiler's own library.
@@ -112,9 +125,10 @@ class Launch(ctypes.Structure):
 class HostModule:
     """Kernels of one source; see `HostRuntime`."""
 
-    def __init__(self, source, xp, order, max_shared_memory):
+    def __init__(self, source, xp, order, max_shared_memory, truncated_sums):
         self.source, self.xp, self.order = source, xp, order
         self.max_shared_memory = max_shared_memory
+        self.truncated_sums = truncated_sums
 
     def get_function(self, name):
         return HostFunction(self, name)
@@ -125,12 +139,13 @@ class HostFunction:
 
     def __init__(self, module, name):
         self._module, self._name = module, name
-        self._library = compile_kernel(module.source, name)
+        self._library = compile_kernel(module.source, name, module.truncated_sums)
         self._library.cuda_host_launch.restype = ctypes.c_char_p
         parameters = (Parameter * 64)()
         n = self._library.cuda_host_parameters(parameters)
         self._parameters = parameters[:n]
         self._max_shared = FREE_SHARED_MEMORY
+        self._max_threads = max_threads(module.source, name)
 
     @property
     def max_dynamic_shared_size_bytes(self):
@@ -182,8 +197,10 @@ class HostFunction:
         raise HostKernelError(message)
 
     def _check_sizes(self, grid, block, shared_mem):
-        if not 1 <= np.prod(block) <= 1024 or block[2] > 64:
-            raise HostKernelError(f"{self._name}: block {block}, at most 1024 threads")
+        if not 1 <= np.prod(block) <= self._max_threads or block[2] > 64:
+            raise HostKernelError(
+                f"{self._name}: block {block}, at most {self._max_threads} threads"
+            )
         if not (1 <= grid[0] < 2**31 and all(1 <= n < 2**16 for n in grid[1:])):
             raise HostKernelError(f"{self._name}: no grid can be {grid}")
         if shared_mem > self._max_shared:

@@ -35,6 +35,9 @@ class HostRuntime(Runtime):
     max_shared_memory : int, default=232448
         Bytes that a block may ask for.
     n_processors : int, default=4
+    truncated_sums : bool, default=False
+        Whether products of matrices are summed as by the least exact tensor cores,
+        rather than in single precision.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class HostRuntime(Runtime):
         source=None,
         max_shared_memory=227 * 1024,
         n_processors=4,
+        truncated_sums=False,
     ):
         self.order = order
         xp = HostXp(ORDERS[order])
@@ -51,6 +55,7 @@ class HostRuntime(Runtime):
             xp,
             partial(_ordered, order),
             max_shared_memory,
+            truncated_sums,
         )
         super().__init__(xp, lambda name: module, max_shared_memory, n_processors)
 

@@ -4,7 +4,7 @@
 #include "cuda_host.h"
 
 inline int lane_number() { return cuda_host::current % warpSize; }
-inline int warp_number() { return threadIdx.x / 32; }
+inline int warp_number() { return cuda_host::current / warpSize; }
 
 inline unsigned round_tf32(float value)
 {
@@ -26,16 +26,57 @@ inline unsigned round_bfloat16(float value)
 
 typedef float Row __attribute__((vector_size(32), aligned(4), may_alias));
 
+// The part of a number that is a multiple of a power of two.
+inline double truncated(double value, double unit)
+{
+    return trunc(value / unit) * unit;
+}
+
+// As M. Fasi, N. Higham, M. Mikaitis and S. Pranesh found (Numerical behavior of NVIDIA
+// tensor cores, PeerJ Computer Science 7:e330, 2021) of the first tensor cores, which
+// are the least exact: the terms lose what lies below the last bit of the largest, and
+// the sum is rounded towards zero.
+template <int N>
+inline float add_truncated(float sum, const double (&products)[N])
+{
+    double largest = fabs(sum), plain = sum;
+    for (double product : products) {
+        largest = fmax(largest, fabs(product));
+        plain += product;
+    }
+    if (largest == 0 || !std::isfinite(plain))
+        return plain;
+    const double unit = ldexp(1.0, ilogb(largest) - 23);
+    double exact = truncated(sum, unit);
+    for (double product : products)
+        exact += truncated(product, unit);
+    const float nearest = exact;
+    return fabs(nearest) > fabs(exact) ? nextafterf(nearest, 0.0f) : nearest;
+}
+
 // sum += a b, with exact products: those of tf32 and bfloat16 values need 22 bits.
 template <int K>
-inline void multiply(float (&sum)[16][8], const float (&a)[16][K], const float (&b)[K][8])
+inline void multiply(float (&sum)[16][8], const float (&a)[16][K],
+                     const float (&b)[K][8])
 {
+#ifdef CUDA_HOST_TRUNCATED_SUMS
+    constexpr int N = K / 2; // terms that are added together: 4 of tf32, 8 of bfloat16
+    for (int i = 0; i < 16; ++i)
+        for (int j = 0; j < 8; ++j)
+            for (int first = 0; first < K; first += N) {
+                double products[N];
+                for (int k = 0; k < N; ++k)
+                    products[k] = (double)a[i][first + k] * b[first + k][j];
+                sum[i][j] = add_truncated(sum[i][j], products);
+            }
+#else
     for (int i = 0; i < 16; ++i) {
         Row row = *(const Row*)sum[i];
         for (int k = 0; k < K; ++k)
             row += a[i][k] * *(const Row*)b[k];
         *(Row*)sum[i] = row;
     }
+#endif
 }
 
 // The accumulator lies the same way for both types.

@@ -1,9 +1,9 @@
 """The steps of a network on the device, for one part of some images."""
 
-from . import fused, surroundings
-from .arrays import Image
-from .chunks import tail_margin
+from . import fused
+from .bands import tail_margin
 from .layers import layers_forward
+from .surroundings import back_projection, combination, filtered, new_image
 
 
 class Chain:
@@ -35,51 +35,44 @@ class Chain:
         region : Region
         """
         network = self.network
-        margin = tail_margin(network)
-        seen = self._filtered(images, region.grown(margin + network.layers_radius))
         n_left = network.n_back_projections + network.combine
-        around = region.grown(margin)
-        estimate = self._buffer(around) if n_left else out
-        self._layers(seen, estimate, around)
-        for blur, projection in network.back_projection_views(self._params):
+        around = region.grown(tail_margin(network))
+        estimate = self._next(out, around, n_left)
+        self._layers(self._seen(images, around), estimate, around)
+        for kernels in network.back_projection_views(self._params):
             n_left -= 1
-            around = around.grown(-(len(blur) // 2))
-            missing = self._buffer(around)
-            surroundings.missing(self._runtime, blur, images, estimate, missing, around)
-            around = around.grown(-(len(projection) // 2))
-            before, estimate = estimate, self._buffer(around) if n_left else out
-            surroundings.project(
-                self._runtime, projection, missing, before, estimate, around
-            )
+            around = around.grown(-sum(len(kernel) // 2 for kernel in kernels))
+            before, estimate = estimate, self._next(out, around, n_left)
+            back_projection(self._runtime, kernels, images, before, estimate, around)
         if network.combine:
-            surroundings.combine(
+            combination(
                 self._runtime, network, self._params, images, estimate, out, region
             )
 
-    def _filtered(self, images, region):
-        """What the first layer sees."""
+    def _next(self, out, region, n_left):
+        """Where a step writes: the last one of all where the estimate is wanted."""
+        if n_left == 0:
+            return out
+        return new_image(self._runtime, region, self.network.n_channels_out)
+
+    def _seen(self, images, region):
+        """What the layers see for a region."""
         quadrant = self.network.filter_view(self._params)
         if quadrant is None:
             return images
-        filtered = self._buffer(region)
-        kernel = surroundings.unfold(self._runtime, quadrant)
-        surroundings.filter_image(self._runtime, kernel, images, filtered, region)
-        return filtered
+        around = region.grown(self.network.layers_radius)
+        return filtered(self._runtime, quadrant, images, around)
 
     def _layers(self, seen, out, region):
         if self._packed is not None:
             fused.forward(self._runtime, self._packed, seen, out, region)
-        else:
-            layers_forward(
-                self._runtime,
-                self.network,
-                self._params,
-                seen,
-                out,
-                region,
-                self._precision,
-            )
-
-    def _buffer(self, region):
-        shape = region.n, region.height, region.width, self.network.n_channels_out
-        return Image(self._runtime.xp.empty(shape, "float32"), region.top, region.left)
+            return
+        layers_forward(
+            self._runtime,
+            self.network,
+            self._params,
+            seen,
+            out,
+            region,
+            self._precision,
+        )

@@ -1,64 +1,70 @@
-"""Parts of images that are computed together, so that what lies between two steps of the
-network takes bounded memory. Nothing here touches a device."""
+"""How much of a batch is computed at a time, so that its maps fit some memory."""
 
 from .arrays import Region
 
-BUFFER_BYTES = 2**25  # of all buffers between the steps, together
-_WIDEST = 8192  # pixels: of wider images, a band would be few rows
-_LEAST = 64  # rows, whatever their buffers take
+_FLOAT = 4  # bytes
 
 
-def tail_margin(network):
-    """Pixels around an estimate that the back-projections see of the one before."""
-    return network.n_back_projections * sum(
-        size // 2 for size in network.back_projection_sizes
-    )
-
-
-def n_buffers(network):
-    """Images of single precision that lie between the steps of a network at once."""
-    filtered = network.filter_size > 1
-    # The estimate before and after a back-projection, and what it misses.
-    estimates = 3 if network.n_back_projections else int(network.combine)
-    return filtered + estimates
-
-
-def regions(network, n, height, width):
-    """Parts of n images that are estimated one after the other.
+def chunks(region, maps, budget):
+    """Cut a region into parts, from its shape and that of the maps alone.
 
     Parameters
     ----------
-    network : Network
-    n, height, width : int
+    region : Region
+    maps : list of (int, int)
+        Channels of each map, and by how many pixels on every side it reaches beyond
+        the part.
+    budget : int
+        Bytes that the maps of a part may have. A part has at least one pixel.
 
     Yields
     ------
-    images : slice
-        Which of them.
-    region : Region
-        Of those.
+    first : int
+        The first image of the part.
+    part : Region
+        Its images count from that one.
     """
-    buffers = n_buffers(network)
-    if buffers == 0:
-        yield slice(0, n), Region(n, 0, 0, height, width)
-        return
-    margin = network.radius
-    columns = min(width, _WIDEST)
-    bytes_a_row = 4 * network.n_channels_out * buffers * (columns + 2 * margin)
-    most = BUFFER_BYTES // bytes_a_row
-    n_together = max(1, min(n, most // (height + 2 * margin)))
-    rows = height if n_together > 1 else min(height, max(_LEAST, most - 2 * margin))
-    for first in range(0, n, n_together):
-        images = slice(first, min(n, first + n_together))
-        for top in range(0, height, rows):
-            for left in range(0, width, columns):
+    height, width = _part_size(region, maps, budget)
+    n_images = min(region.n, max(1, budget // map_bytes(maps, height, width)))
+    for first in range(0, region.n, n_images):
+        n = min(n_images, region.n - first)
+        for top in range(0, region.height, height):
+            for left in range(0, region.width, width):
                 yield (
-                    images,
+                    first,
                     Region(
-                        images.stop - images.start,
-                        top,
-                        left,
-                        min(rows, height - top),
-                        min(columns, width - left),
+                        n,
+                        region.top + top,
+                        region.left + left,
+                        min(height, region.height - top),
+                        min(width, region.width - left),
                     ),
                 )
+
+
+def map_bytes(maps, height, width):
+    """Bytes of the maps of one image."""
+    return _FLOAT * sum(
+        channels * (height + 2 * margin) * (width + 2 * margin)
+        for channels, margin in maps
+    )
+
+
+def _part_size(region, maps, budget):
+    """Height and width of the parts: squares, or strips where the region is one."""
+
+    def fits(side):
+        height, width = min(side, region.height), min(side, region.width)
+        return map_bytes(maps, height, width) <= budget
+
+    side, too_large = 1, max(region.height, region.width) + 1
+    while too_large - side > 1:
+        middle = (side + too_large) // 2
+        side, too_large = (middle, too_large) if fits(middle) else (side, middle)
+    return _even_part(region.height, side), _even_part(region.width, side)
+
+
+def _even_part(total, most):
+    """Size of the parts when `total` is split into the fewest parts of `most`."""
+    n_parts = -(-total // most)
+    return -(-total // n_parts)

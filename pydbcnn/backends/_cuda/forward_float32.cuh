@@ -13,9 +13,10 @@ template <int C, int N1, int N2, int F1, int F3> struct ForwardFloat32 {
     static constexpr int MAP2_PITCH = STRIP_MAPS + 8;           // 8 off 32 banks
     static constexpr int PARTS = (F3 * C + 3) / 4 * 4;          // kernel rows x channels
     static constexpr int RING = ROWS + F3 - 1;
-    // In floats: the inputs, the estimates, and one place for the maps of the first layer
+    // In floats: the strip, the inputs, the estimates, and one place for the maps of the first layer
     // and then for those of the second and the parts of the last.
-    static constexpr int SUMS = C * INPUT_ROWS * INPUT_PITCH;
+    static constexpr int INPUTS = sizeof(Strip) / 4;
+    static constexpr int SUMS = INPUTS + C * INPUT_ROWS * INPUT_PITCH;
     static constexpr int MAPS = SUMS + RING * (STRIP_MAPS - F3 + 1) * C;
     static constexpr int MAPS1 = ROWS * N1 * STRIP_MAPS;
     static constexpr int PARTS_AT = MAPS + ROWS * N2 * MAP2_PITCH;
@@ -39,10 +40,12 @@ __device__ inline void store4(const float* from, float* to)
 }
 
 // One more row of inputs into the ring of each channel.
-template <class S, int C>
+template <class S, int C, int F1, int F3>
 __device__ void load_float32_row(const Strip& strip, const Image& source, float* inputs,
-                                 int row, long long y, long long left)
+                                 int row)
 {
+    const long long y = strip.top - F3 / 2 - F1 / 2 + row;
+    const long long left = strip.left - F3 / 2 - F1 / 2;
 #pragma unroll 1
     for (int x = threadIdx.x; x < S::WIDTH; x += S::THREADS) {
         const long long index = pixel_index(source, strip.n, y, left + x);
@@ -152,28 +155,28 @@ __global__ void __launch_bounds__(128, 3)
 {
     using S = ForwardFloat32<C, N1, N2, F1, F3>;
     extern __shared__ float4 shared[];
-    float* inputs = (float*)shared;
-    float* sums = inputs + S::SUMS;
-    float* maps = inputs + S::MAPS;
-    float* parts = inputs + S::PARTS_AT;
+    Strip& strip = *(Strip*)shared; // seldom needed: registers are for sums
+    float* inputs = (float*)shared + S::INPUTS;
+    float* sums = (float*)shared + S::SUMS;
+    float* maps = (float*)shared + S::MAPS;
+    float* parts = (float*)shared + S::PARTS_AT;
     const float* weights2 = weights + F1 * F1 * C * N1;
     const float* weights3 = weights2 + N1 * N2;
     const float* biases = weights3 + F3 * N2 * S::PARTS;
 
-    const Strip strip(region, segment_height, STRIP_MAPS - F3 + 1);
-    const long long top = strip.top - F3 / 2 - F1 / 2;
-    const long long left = strip.left - F3 / 2 - F1 / 2;
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    const int row = warp / 2; // of the two, here and in all that follows
+    if (threadIdx.x == 0)
+        strip = Strip(region, segment_height, STRIP_MAPS - F3 + 1);
+    __syncthreads();
 #pragma unroll 1
     for (int y = 0; y < F1 - 1; y++)
-        load_float32_row<S, C>(strip, source, inputs, y, top + y, left);
+        load_float32_row<S, C, F1, F3>(strip, source, inputs, y);
 #pragma unroll 1
     for (int first = 0; first < strip.height + F3 - 1; first += S::ROWS) {
         for (int y = first + F1 - 1; y < first + F1 - 1 + S::ROWS; y++)
-            load_float32_row<S, C>(strip, source, inputs, y, top + y, left);
+            load_float32_row<S, C, F1, F3>(strip, source, inputs, y);
         __syncthreads();
         {
+            const int lane = lane_number(), warp = warp_number(), row = warp / 2;
             const int pixel = lane % 8 * 8, filter = warp % 2 * 32 + lane / 8 * 8;
             float sum[8][8];
             first_layer<S, C, N1, F1>(inputs, weights, biases, first + row, pixel, filter,
@@ -189,6 +192,7 @@ __global__ void __launch_bounds__(128, 3)
         }
         __syncthreads();
         {
+            const int lane = lane_number(), warp = warp_number(), row = warp / 2;
             const int pixel = lane % 8 * 8, filter = warp % 2 * 16 + lane / 8 * 4;
             float sum[4][8];
             second_layer<N1, N2>(maps + row * N1 * STRIP_MAPS, weights2, biases + N1, pixel,
@@ -207,6 +211,7 @@ __global__ void __launch_bounds__(128, 3)
         }
         __syncthreads();
         {
+            const int lane = lane_number(), warp = warp_number(), row = warp / 2;
             const int pixel = (warp % 2 * 8 + lane / 4) * 4, quarter = lane % 4;
             float sum[S::PARTS][4];
             last_layer<S, N2, F3>(maps + row * N2 * S::MAP2_PITCH, weights3, pixel, quarter,

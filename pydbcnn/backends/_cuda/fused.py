@@ -75,11 +75,11 @@ def fragments_of(precision):
 
 def _float32_bytes(channels, n_1, n_2, side_1, side_3):
     """As in ``ForwardFloat32``."""
-    rows = 2
+    rows, strip = 2, 8
     width = -(-(_STRIP + side_1 - 1) // 4) * 4
     inputs = channels * (rows + side_1 - 1) * width
     sums = (rows + side_3 - 1) * (_STRIP - side_3 + 1) * channels
-    return 4 * (inputs + sums + rows * n_1 * _STRIP)
+    return 4 * (strip + inputs + sums + rows * n_1 * _STRIP)
 
 
 def _mma_bytes(fragments, channels, n_1, n_2, side_1, side_3):

@@ -3,6 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
+COMPILE_OPTIONS = ("-std=c++17",)
 _INCLUDE = '#include "'
 
 
@@ -11,12 +12,16 @@ def kernel_source():
     """``kernels.cu`` with the text of what it includes in its place.
 
     CuPy keeps compiled kernels under a digest of this text: it has to be all there.
+    Compilers count lines in the files that it comes from.
     """
     folder = files(__package__)
-    lines = []
-    for line in (folder / "kernels.cu").read_text("utf-8").splitlines():
+    lines = ['#line 1 "kernels.cu"']
+    text = (folder / "kernels.cu").read_text("utf-8")
+    for number, line in enumerate(text.splitlines(), start=1):
         if line.startswith(_INCLUDE):
             name = line.removeprefix(_INCLUDE).rstrip('"')
-            line = (folder / name).read_text("utf-8")
+            lines.append(f'#line 1 "{name}"')
+            lines.append((folder / name).read_text("utf-8"))
+            line = f'#line {number + 1} "kernels.cu"'
         lines.append(line)
     return "\n".join(lines)

@@ -1,0 +1,164 @@
+// Correlation of every channel with one kernel, and the gradient of that kernel: what
+// surrounds the three layers. Always in single precision.
+
+// What becomes of the correlation with the pixel of the base.
+enum Blend { ALONE, ADDED, SUBTRACTED };
+
+// Pixels that a block computes, and rows of them that belong to one thread.
+enum ChannelTile { TILE_WIDTH = 64, TILE_HEIGHT = 32, TILE_ROWS = 8 };
+
+// One channel of one image of a region, in tiles.
+struct ChannelPlace {
+    long long n, top, left;
+    int channel;
+
+    __device__ ChannelPlace(const Region& region, int n_channels, long long index,
+                            int height, int width)
+    {
+        const long long n_across = (region.width + width - 1) / width;
+        const long long n_down = (region.height + height - 1) / height;
+        channel = (int)(index % n_channels);
+        index /= n_channels;
+        left = region.left + index % n_across * width;
+        index /= n_across;
+        top = region.top + index % n_down * height;
+        n = index / n_down;
+    }
+};
+
+// A thread has the same column of both halves of the tile,
+// and 8 rows of it. For each column of the kernel it walks down its pixels and the
+// kernel at once, with the last 8 numbers of the kernel in registers: 16 products need
+// three reads of shared memory. Zeros round the kernel do for the pixels that a row
+// does not see.
+__global__ void __launch_bounds__(128)
+    correlate_channels(Image in, Image base, Image out, Region region, const float* kernel,
+                       long long kernel_size, long long blend)
+{
+    extern __shared__ float4 block_memory[];
+    const int side = (int)kernel_size, radius = side / 2;
+    const int steps = (side + 2 * TILE_ROWS - 2) / TILE_ROWS * TILE_ROWS;
+    const int rows = TILE_HEIGHT - TILE_ROWS + steps;
+    const int width = TILE_WIDTH + side - 1;
+    float* pixels = (float*)block_memory;    // (rows, width)
+    float* columns = pixels + rows * width; // the kernel as (column, row)
+    const ChannelPlace place(region, out.channels, blockIdx.x, TILE_HEIGHT, TILE_WIDTH);
+
+    for (int i = threadIdx.x; i < side * steps; i += blockDim.x)
+        columns[i] =
+            i % steps < side ? kernel[i % steps * side + i / steps] : 0.0f;
+    for (int i = threadIdx.x; i < rows * width; i += blockDim.x)
+        pixels[i] =
+            read_pixel(in, place.n, place.top - radius + i / width,
+                       place.left - radius + i % width, place.channel);
+    __syncthreads();
+
+    const int column = threadIdx.x % 32;
+    const int first = threadIdx.x / 32 * TILE_ROWS;
+    float sum[2][TILE_ROWS] = {};
+    for (int right = 0; right < side; right++) {
+        float window[TILE_ROWS] = {}; // of the kernel, as a ring
+        for (int step = 0; step < steps; step += TILE_ROWS) {
+#pragma unroll
+            for (int i = 0; i < TILE_ROWS; i++) {
+                const float* row = pixels + (first + step + i) * width + column + right;
+                window[i] = columns[right * steps + step + i];
+#pragma unroll
+                for (int half = 0; half < 2; half++) {
+                    const float value = row[32 * half];
+#pragma unroll
+                    for (int r = 0; r < TILE_ROWS; r++)
+                        sum[half][r] += value * window[(i - r + TILE_ROWS) % TILE_ROWS];
+                }
+            }
+        }
+    }
+
+    __syncthreads();
+    float* sums = pixels; // (row, column) of the tile
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+#pragma unroll
+        for (int r = 0; r < TILE_ROWS; r++)
+            sums[(first + r) * TILE_WIDTH + column + 32 * half] = sum[half][r];
+    __syncthreads();
+    for (int i = threadIdx.x; i < TILE_HEIGHT * TILE_WIDTH; i += blockDim.x) {
+        const long long y = place.top + i / TILE_WIDTH, x = place.left + i % TILE_WIDTH;
+        if (y >= region.top + region.height || x >= region.left + region.width)
+            continue;
+        float value = sums[i];
+        if (blend != ALONE) {
+            const float other = read_pixel(base, place.n, y, x, place.channel);
+            value = blend == ADDED ? other + value : other - value;
+        }
+        write_value(out, pixel_index(out, place.n, y, x) + place.channel, value);
+    }
+}
+
+// Side of the tiles of the gradient, and rows of the kernel of a thread.
+enum GradientTile { DELTA_SIDE = 32, GRADIENT_ROWS = 8 };
+
+// The gradient of a kernel of up to 32 x 32. A thread has 8 rows of one column of the
+// kernel, and one in `n_slices` columns of the deltas of a tile: it walks down those,
+// with the 8 pixels that they meet in registers. A block takes one in gridDim.x of all
+// tiles; partial sums are (block, slice, row, column).
+__global__ void __launch_bounds__(128)
+    channels_gradient(Image in, Image delta, Region region, float* partials,
+                      long long kernel_size, long long n_slices)
+{
+    extern __shared__ float4 block_memory[];
+    const int side = (int)kernel_size, radius = side / 2;
+    const int groups = (side + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
+    const int rows = DELTA_SIDE + groups * GRADIENT_ROWS - 1;
+    const int width = DELTA_SIDE + side - 1;
+    float* deltas = (float*)block_memory;
+    float* pixels = deltas + DELTA_SIDE * DELTA_SIDE; // (rows, width)
+    const int column = threadIdx.x % side;
+    const int first = threadIdx.x / side % groups * GRADIENT_ROWS;
+    const int slice = threadIdx.x / (side * groups);
+    const long long n_tiles = region.n * ((region.height + DELTA_SIDE - 1) / DELTA_SIDE)
+        * ((region.width + DELTA_SIDE - 1) / DELTA_SIDE) * in.channels;
+
+    float sum[GRADIENT_ROWS] = {};
+    for (long long tile = blockIdx.x; tile < n_tiles; tile += gridDim.x) {
+        const ChannelPlace place(region, in.channels, tile, DELTA_SIDE, DELTA_SIDE);
+        for (int i = threadIdx.x; i < DELTA_SIDE * DELTA_SIDE; i += blockDim.x) {
+            const long long y = place.top + i / DELTA_SIDE, x = place.left + i % DELTA_SIDE;
+            const bool inside =
+                y < region.top + region.height && x < region.left + region.width;
+            deltas[i] =
+                inside ? read_pixel(delta, place.n, y, x, place.channel) : 0.0f;
+        }
+        for (int i = threadIdx.x; i < rows * width; i += blockDim.x)
+            pixels[i] =
+                read_pixel(in, place.n, place.top - radius + i / width,
+                           place.left - radius + i % width, place.channel);
+        __syncthreads();
+        for (int x = slice; x < DELTA_SIDE && slice < n_slices; x += (int)n_slices) {
+            float window[GRADIENT_ROWS]; // of the pixels, as a ring
+#pragma unroll
+            for (int i = 0; i < GRADIENT_ROWS - 1; i++)
+                window[i] = pixels[(first + i) * width + column + x];
+            for (int y = 0; y < DELTA_SIDE; y += GRADIENT_ROWS) {
+#pragma unroll
+                for (int i = 0; i < GRADIENT_ROWS; i++) {
+                    window[(i + GRADIENT_ROWS - 1) % GRADIENT_ROWS] =
+                        pixels[(first + y + i + GRADIENT_ROWS - 1) * width + column + x];
+                    const float value = deltas[(y + i) * DELTA_SIDE + x];
+#pragma unroll
+                    for (int r = 0; r < GRADIENT_ROWS; r++)
+                        sum[r] += value * window[(i + r) % GRADIENT_ROWS];
+                }
+            }
+        }
+        __syncthreads();
+    }
+
+    if (slice >= n_slices)
+        return;
+    float* part = partials + (blockIdx.x * n_slices + slice) * side * side;
+#pragma unroll
+    for (int r = 0; r < GRADIENT_ROWS; r++)
+        if (first + r < side)
+            part[(first + r) * side + column] = sum[r];
+}

@@ -1,0 +1,167 @@
+// "Valid" correlation with weights (row, column, input, output) of any size: a product
+// of the matrix of all windows, which exists in pieces in shared memory only, and the
+// matrix of weights. What it reads is single precision, and zero outside the array.
+
+// What becomes of a sum; the numbers are those of `Ending` in layers.py.
+enum Ending { PLAIN, BIASED, RECTIFIED, RESIDUAL, MASKED };
+
+// A pixel of a tile: indices of its first channels, and where its window begins in the
+// array that it is read from.
+struct Window {
+    long long first, out, other;
+    int y, x;
+};
+
+const int FAR_OUTSIDE = -(1 << 30); // rows of windows that belong to no pixel
+
+template <class T> struct ConvolveMemory {
+    Factors<T> factors;
+    Window windows[T::ROWS];
+};
+
+// The left and right factors of the next step, on their way to shared memory. Threads
+// side by side read taps side by side.
+template <class P, class T> struct WindowLoader {
+    static constexpr int STRIDE = T::THREADS / T::DEPTH;
+    static constexpr int EACH = T::ROWS / STRIDE;
+    float left[EACH], right[T::RIGHT_EACH];
+    int kernel_size, n_products;
+    Tap tap, step;
+
+    __device__ WindowLoader(int kernel_size, int channels)
+        : kernel_size(kernel_size), n_products(kernel_size * kernel_size * channels),
+          tap(threadIdx.x % T::DEPTH, kernel_size, channels),
+          step(T::DEPTH, kernel_size, channels)
+    {
+    }
+
+    // Taps from `first` on: to be called for 0, DEPTH, 2 DEPTH and so on.
+    __device__ void read_windows(const Image& in, const Window* windows, int first)
+    {
+        const bool exists = first + (int)threadIdx.x % T::DEPTH < n_products;
+        const float* tap_data = (const float*)in.data
+            + (tap.row * in.width + tap.column) * in.channels + tap.channel;
+#pragma unroll
+        for (int i = 0; i < EACH; i++) {
+            const Window& window = windows[threadIdx.x / T::DEPTH + i * STRIDE];
+            const int y = window.y + tap.row, x = window.x + tap.column;
+            const bool inside = exists && y >= 0 && y < in.height && x >= 0 && x < in.width;
+            left[i] = inside ? tap_data[window.first] : 0.0f;
+        }
+        tap.advance(step, kernel_size, in.channels);
+    }
+
+    __device__ void read_weights(const float* weights, int first, int first_output,
+                                 int n_outputs)
+    {
+#pragma unroll
+        for (int i = 0; i < T::RIGHT_EACH; i++) {
+            const int item = threadIdx.x + i * T::THREADS;
+            const int row = first + item / T::COLUMNS;
+            const int output = first_output + item % T::COLUMNS;
+            const bool exists = row < n_products && output < n_outputs;
+            right[i] = exists ? weights[(long long)row * n_outputs + output] : 0.0f;
+        }
+    }
+
+    __device__ void store(Factors<T>& factors) const
+    {
+#pragma unroll
+        for (int i = 0; i < EACH; i++)
+            factors.left[threadIdx.x % T::DEPTH][threadIdx.x / T::DEPTH + i * STRIDE] =
+                P::round(left[i]);
+        factors.template store_right<P>(right);
+    }
+};
+
+template <class T>
+__device__ inline void find_windows(Window* windows, const Region& region,
+                                    long long first_pixel, const Image& in,
+                                    const Image& out, const Image& other, int radius)
+{
+    for (int row = threadIdx.x; row < T::ROWS; row += T::THREADS) {
+        Window& window = windows[row];
+        window.y = FAR_OUTSIDE;
+        if (first_pixel + row >= region.n * region.height * region.width)
+            continue;
+        Place at(region, first_pixel + row);
+        window.out = index_at(out, at);
+        window.other = index_at(other, at);
+        at.y -= radius;
+        at.x -= radius;
+        window.first = index_at(in, at);
+        window.y = (int)(at.y - in.top);
+        window.x = (int)(at.x - in.left);
+    }
+}
+
+__device__ inline float ended(float sum, int ending, float bias, const Image& other,
+                              long long index)
+{
+    sum += bias;
+    if (ending == RECTIFIED)
+        return fmaxf(sum, 0.0f);
+    if (ending < RESIDUAL)
+        return sum;
+    const float value = ((const float*)other.data)[index];
+    if (ending == RESIDUAL)
+        return sum + value;
+    return value > 0.0f ? sum : 0.0f;
+}
+
+template <class T>
+__device__ inline void write_sums(const Sums<T>& sums, const Window* windows,
+                                  const Image& out, const Image& other, const float* bias,
+                                  int ending, int first_output)
+{
+    const bool biased = ending != PLAIN && ending != MASKED;
+#pragma unroll
+    for (int j = 0; j < T::EACH_ACROSS; j++) {
+        const int output = first_output + T::column(j);
+        if (output >= out.channels)
+            continue;
+        const float more = biased ? bias[output] : 0.0f;
+#pragma unroll
+        for (int i = 0; i < T::EACH_DOWN; i++) {
+            const Window& window = windows[T::row(i)];
+            if (window.y != FAR_OUTSIDE)
+                write_value(out, window.out + output,
+                            ended(sums.sum[i][j], ending, more, other,
+                                  window.other + output));
+        }
+    }
+}
+
+// A block computes ROWS pixels of the region, in COLUMNS of the outputs. `other` is what
+// RESIDUAL adds, or whose positive values let sums through if MASKED.
+template <class P, int COLUMNS>
+__global__ void __launch_bounds__(128)
+    convolve(Image in, Image out, Region region, const float* weights, const float* bias,
+             Image other, long long kernel_size, long long ending)
+{
+    using T = Tile<COLUMNS>;
+    extern __shared__ float4 block_memory[];
+    auto& memory = *(ConvolveMemory<T>*)block_memory;
+    const int n_column_tiles = (out.channels + COLUMNS - 1) / COLUMNS;
+    const int first_output = (int)(blockIdx.x % n_column_tiles) * COLUMNS;
+    const long long first_pixel = (long long)(blockIdx.x / n_column_tiles) * T::ROWS;
+    find_windows<T>(memory.windows, region, first_pixel, in, out, other,
+                    (int)kernel_size / 2);
+    __syncthreads();
+
+    WindowLoader<P, T> loader((int)kernel_size, in.channels);
+    Sums<T> sums;
+    loader.read_windows(in, memory.windows, 0);
+    loader.read_weights(weights, 0, first_output, out.channels);
+    for (int next = T::DEPTH; next < loader.n_products + T::DEPTH; next += T::DEPTH) {
+        loader.store(memory.factors);
+        __syncthreads();
+        if (next < loader.n_products) { // they arrive while this step is computed
+            loader.read_windows(in, memory.windows, next);
+            loader.read_weights(weights, next, first_output, out.channels);
+        }
+        sums.add(memory.factors);
+        __syncthreads();
+    }
+    write_sums<T>(sums, memory.windows, out, other, bias, (int)ending, first_output);
+}

@@ -1,0 +1,56 @@
+"""Every kernel that a run can need: what the tests compile and look at."""
+
+from ..._network import Network
+from . import fused, layers
+
+PLAIN = 75  # compute capability, as of all that NVRTC knows since CUDA 13
+TENSOR_CORES = 80  # those of tf32 and bfloat16
+
+
+def kernel_instances():
+    """Names of kernels, with the arguments of their templates.
+
+    Returns
+    -------
+    instances : list of (str, int)
+        The name, and the lowest compute capability that can run it, times ten.
+    """
+    return [*_packing(), *_fused_kernels(), *_kernels_of_any_size(), *_plain_kernels()]
+
+
+def _packing():
+    yield "pack_words<Float32Words>", PLAIN
+    for precision in ("tf32", "bfloat16"):
+        yield f"pack_words<{fused.fragments_of(precision).name}>", TENSOR_CORES
+
+
+def _fused_kernels():
+    for channels in fused.CHANNELS:
+        network = Network(channels, channels, fused.N_FILTERS, fused.KERNEL_SIZES)
+        yield fused.forward_kernel(network, "float32").name, PLAIN
+        for precision in ("tf32", "bfloat16"):
+            yield fused.forward_kernel(network, precision).name, TENSOR_CORES
+        yield fused.gradient_kernel(network).name, TENSOR_CORES
+
+
+def _kernels_of_any_size():
+    for tile in layers.TILES:
+        for precision, kernel_type in layers.KERNEL_TYPES.items():
+            needs = PLAIN if precision == "float32" else TENSOR_CORES
+            arguments = f"<{kernel_type}, {tile.columns}>"
+            yield f"convolve{arguments}", needs
+            if precision != "bfloat16":  # its gradients are computed in tf32
+                yield f"weights_gradient{arguments}", needs
+
+
+def _plain_kernels():
+    for name in (
+        "add_partials",
+        "adam",
+        "channels_gradient",
+        "combine",
+        "correlate_channels",
+        "sgd",
+        "squared_error",
+    ):
+        yield name, PLAIN

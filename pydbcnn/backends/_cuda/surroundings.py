@@ -1,0 +1,168 @@
+"""The filter, back-projections and the combination: what surrounds the three layers."""
+
+import numpy as np
+
+from .arrays import MIRROR, Image
+
+# What becomes of a correlation with the pixel of the base; as `Blend` in channels.cuh.
+ALONE, ADDED, SUBTRACTED = range(3)
+
+_FLOAT = 4  # bytes
+_THREADS = 128
+_TILE_HEIGHT, _TILE_WIDTH, _ROWS = 32, 64, 8  # as in channels.cuh
+_COMBINE_THREADS = 256
+
+
+def new_image(runtime, region, channels, outside=MIRROR):
+    """A float32 image of the pixels of a region, whose values are yet to come."""
+    shape = (region.n, region.height, region.width, channels)
+    array = runtime.xp.empty(shape, np.float32)
+    return Image(array, region.top, region.left, outside=outside)
+
+
+def covers(image, region):
+    """Whether an image is single precision as the network sees it, in all of a region."""
+    _, height, width, _ = image.array.shape
+    return (
+        image.array.dtype == np.float32
+        and image.scale == 1
+        and image.top <= region.top
+        and image.left <= region.left
+        and region.top + region.height <= image.top + height
+        and region.left + region.width <= image.left + width
+    )
+
+
+def as_single_precision(runtime, image, region):
+    """What the network sees of an image in a region, as float32."""
+    out = new_image(runtime, region, image.array.shape[3])
+    one = runtime.xp.ones((1, 1), np.float32)
+    correlate_channels(runtime, image, out, region, one)
+    return out
+
+
+def filtered(runtime, quadrant, image, region):
+    """An image filtered with Q, in a region.
+
+    Parameters
+    ----------
+    runtime : Runtime
+    quadrant : device array of shape (side, side)
+        As `Network.filter_view` gives it.
+    image : Image
+    region : Region
+
+    Returns
+    -------
+    filtered : Image
+        float32.
+    """
+    out = new_image(runtime, region, image.array.shape[3])
+    correlate_channels(runtime, image, out, region, _unfold(runtime.xp, quadrant))
+    return out
+
+
+def _unfold(xp, quadrant):
+    """The whole kernel of a quadrant that begins at its centre."""
+    half = xp.concatenate((quadrant[:0:-1], quadrant))
+    return xp.concatenate((half[:, :0:-1], half), axis=1)
+
+
+def correlate_channels(runtime, image, out, region, kernel, *, base=None, blend=ALONE):
+    """Correlate every channel of a region with the same kernel.
+
+    Parameters
+    ----------
+    runtime : Runtime
+    image : Image
+    out : Image
+        Has all pixels of the region, and the channels of `image`.
+    region : Region
+    kernel : device array of shape (side, side)
+        float32.
+    base : Image, optional
+        What the correlation is added to or subtracted from.
+    blend : {ALONE, ADDED, SUBTRACTED}, default=ALONE
+    """
+    n_channels = out.array.shape[3]
+    n_tiles = region.n * -(-region.height // _TILE_HEIGHT)
+    n_tiles *= -(-region.width // _TILE_WIDTH)
+    runtime.launch(
+        "correlate_channels",
+        (n_tiles * n_channels,),
+        (_THREADS,),
+        (
+            image,
+            image if base is None else base,
+            out,
+            region,
+            kernel,
+            len(kernel),
+            blend,
+        ),
+        shared_memory=_correlate_bytes(len(kernel)),
+    )
+
+
+def _correlate_bytes(side):
+    """Shared memory of a block: its pixels, and the kernel with zeros below."""
+    steps = -(-(side + _ROWS - 1) // _ROWS) * _ROWS
+    pixels = (_TILE_HEIGHT - _ROWS + steps) * (_TILE_WIDTH + side - 1)
+    return _FLOAT * (pixels + side * steps)
+
+
+def missing(runtime, blur, image, estimate, region):
+    """What the estimate, blurred again, lacks: x - K * s; an Image of the region."""
+    out = new_image(runtime, region, estimate.array.shape[3])
+    correlate_channels(
+        runtime, estimate, out, region, blur, base=image, blend=SUBTRACTED
+    )
+    return out
+
+
+def back_projection(runtime, kernels, image, estimate, out, region):
+    """One back-projection of a region: s + P * (x - K * s).
+
+    Parameters
+    ----------
+    runtime : Runtime
+    kernels : (device array, device array)
+        K and P.
+    image : Image
+        The blurred input, x.
+    estimate : Image
+        s, with all that K and P see of it.
+    out : Image
+        Has all pixels of the region.
+    region : Region
+    """
+    blur, projection = kernels
+    seen = region.grown(len(projection) // 2)
+    difference = missing(runtime, blur, image, estimate, seen)
+    correlate_channels(
+        runtime, difference, out, region, projection, base=estimate, blend=ADDED
+    )
+
+
+def combination(runtime, network, params, image, estimate, out, region):
+    """The last layer of a region: x A + s B + b.
+
+    Parameters
+    ----------
+    runtime : Runtime
+    network : Network
+    params : device array of shape (n_params,)
+    image, estimate : Image
+        x, and s with all pixels of the region.
+    out : Image
+        Has all pixels of the region.
+    region : Region
+    """
+    n_outputs = network.n_channels_out
+    n_weights = (network.n_channels_in + n_outputs + 1) * n_outputs
+    runtime.launch(
+        "combine",
+        (-(-region.n_pixels * n_outputs // _COMBINE_THREADS),),
+        (_COMBINE_THREADS,),
+        (image, estimate, out, region, params[len(params) - n_weights :]),
+    )

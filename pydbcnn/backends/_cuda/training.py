@@ -1,0 +1,264 @@
+"""Loss and gradient of any network, layer by layer."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .arrays import ZERO, Image, Region
+from .chunks import chunks
+from .layers import (
+    PLAIN,
+    add_partials,
+    add_weights_gradient,
+    convolve,
+    layers_backward,
+    layers_forward_with_maps,
+)
+from .surroundings import (
+    ADDED,
+    combination,
+    correlate_channels,
+    filtered,
+    missing,
+    new_image,
+)
+
+TRAINING_BUDGET = 2**28  # bytes of the maps of a part of a batch, and of their deltas
+
+_FLOAT = 4  # bytes
+_LOSS_BLOCKS, _LOSS_THREADS = 1024, 256
+_THREADS = 128
+_DELTA_SIDE, _ROWS = 32, 8  # as in channels.cuh
+_GRADIENT_BLOCKS = 512
+
+
+def loss_and_gradient(
+    runtime, network, params, patches, targets, precision, budget=TRAINING_BUDGET
+):
+    """Half the mean squared error of the central pixels, and its gradient.
+
+    Parameters
+    ----------
+    runtime : Runtime
+    network : Network
+    params : device array of shape (n_params,)
+        float32, as the patches and targets.
+    patches : device array of shape (n, height + 2 radius, width + 2 radius, channels)
+    targets : device array of shape (n, height, width, channels out)
+    precision : {"float32", "tf32"}
+        Of the factors of the products of the three layers.
+    budget : int, default=2**28
+        Bytes that maps and their deltas may have: a batch is taken in parts.
+
+    Returns
+    -------
+    loss : float
+    gradient : device array of shape (n_params,)
+        Zero for the filter, which is not trained.
+    """
+    gradient = runtime.xp.zeros(network.n_params, np.float32)
+    squares = []
+    whole = Region(len(targets), 0, 0, *targets.shape[1:3])
+    for first, region in chunks(whole, _maps(network), budget):
+        some = slice(first, first + region.n)
+        image = Image(patches[some], -network.radius, -network.radius)
+        run = _forward(runtime, network, params, image, region, precision)
+        delta, part = _squared_error(
+            runtime, run.estimates[-1], Image(targets[some]), region, targets.size
+        )
+        squares.append(part)
+        _backward(runtime, network, params, run, delta, gradient, precision)
+    total = sum(float(runtime.to_host(part).sum()) for part in squares)
+    return total / targets.size / 2, gradient
+
+
+@dataclass
+class Run:
+    """What a forward pass has computed, and where.
+
+    Parameters
+    ----------
+    image : Image
+        The blurred input, x.
+    maps : list of Image
+        The filtered input, w, and the rectified maps of the hidden layers.
+    regions : list of Region
+        Of each estimate.
+    estimates : list of Image
+        s after the three layers, after each back-projection and the combination.
+    missing : list of Image
+        x - K * s of each back-projection.
+    """
+
+    image: Image
+    maps: list
+    regions: list
+    estimates: list
+    missing: list = field(default_factory=list)
+
+
+def _maps(network):
+    """Maps and deltas in memory, for `chunks`."""
+    margin = network.n_back_projections * _back_projection_radius(network)
+    radii = [layer.kernel_size // 2 for layer in network.layers]
+    around = 2 * (network.n_back_projections + network.combine + 1)
+    return [
+        (2 * network.n_filters[0], margin + radii[1] + radii[2]),
+        (2 * network.n_filters[1], margin + radii[2]),
+        (network.n_channels_in, margin + network.layers_radius),
+        (around * network.n_channels_out, margin),
+    ]
+
+
+def _back_projection_radius(network):
+    return sum(size // 2 for size in network.back_projection_sizes)
+
+
+def _forward(runtime, network, params, image, region, precision):
+    radius = _back_projection_radius(network)
+    seen = region.grown(network.n_back_projections * radius)
+    source, quadrant = image, network.filter_view(params)
+    if quadrant is not None:
+        around = seen.grown(network.layers_radius)
+        source = filtered(runtime, quadrant, image, around)
+    estimate, maps = layers_forward_with_maps(
+        runtime, network, params, source, seen, precision
+    )
+    run = Run(image, maps, [seen], [estimate])
+    for kernels in network.back_projection_views(params):
+        seen = seen.grown(-radius)
+        _back_project(runtime, kernels, run, seen)
+    if network.combine:
+        out = new_image(runtime, seen, network.n_channels_out)
+        combination(runtime, network, params, image, run.estimates[-1], out, seen)
+        run.estimates.append(out)
+    return run
+
+
+def _back_project(runtime, kernels, run, region):
+    """Append what a back-projection gives; what is missing is kept."""
+    blur, projection = kernels
+    estimate = run.estimates[-1]
+    around = region.grown(len(projection) // 2)
+    run.missing.append(missing(runtime, blur, run.image, estimate, around))
+    out = new_image(runtime, region, estimate.array.shape[3])
+    correlate_channels(
+        runtime,
+        run.missing[-1],
+        out,
+        region,
+        projection,
+        base=estimate,
+        blend=ADDED,
+    )
+    run.regions.append(region)
+    run.estimates.append(out)
+
+
+def _squared_error(runtime, estimate, target, region, count):
+    """Deltas of the estimate, and partial sums of the squared error."""
+    delta = new_image(runtime, region, target.array.shape[3], outside=ZERO)
+    n_blocks = min(_LOSS_BLOCKS, -(-delta.array.size // _LOSS_THREADS))
+    squares = runtime.xp.empty(n_blocks, np.float64)
+    runtime.launch(
+        "squared_error",
+        (n_blocks,),
+        (_LOSS_THREADS,),
+        (estimate, target, delta, region, squares, float(count)),
+        shared_memory=_LOSS_THREADS * squares.itemsize,
+    )
+    return delta, squares
+
+
+def _backward(runtime, network, params, run, delta, gradient, precision):
+    if network.combine:
+        delta = _combination_backward(runtime, network, params, run, delta, gradient)
+    kernels = network.back_projection_views(params)
+    slopes = network.back_projection_views(gradient)
+    for index in reversed(range(network.n_back_projections)):
+        delta = _back_projection_backward(
+            runtime, kernels[index], slopes[index], run, delta, index
+        )
+    layers_backward(
+        runtime,
+        network,
+        params,
+        run.maps,
+        delta,
+        run.regions[0],
+        gradient,
+        precision,
+    )
+
+
+def _combination_backward(runtime, network, params, run, delta, gradient):
+    """Add its part of the gradient; return the deltas of the estimate."""
+    n_outputs = network.n_channels_out
+    region, estimate = run.regions[-1], run.estimates[-2]
+    of_input = network.combination_views(gradient)[0].reshape(-1)
+    # The biases follow the weights of the estimate.
+    of_estimate = gradient[len(gradient) - (n_outputs + 1) * n_outputs :]
+    for maps, slope in (run.image, of_input), (estimate, of_estimate):
+        add_weights_gradient(runtime, "float32", maps, delta, region, 1, slope)
+    weights = network.combination_views(params)[1].T[None, None]
+    result = new_image(runtime, region, n_outputs, outside=ZERO)
+    convolve(
+        runtime,
+        "float32",
+        delta,
+        result,
+        region,
+        runtime.xp.ascontiguousarray(weights),
+        ending=PLAIN,
+    )
+    return result
+
+
+def _back_projection_backward(runtime, kernels, slopes, run, delta, index):
+    """As above, for s + P * (x - K * s): s counts twice."""
+    blur, projection = kernels
+    region = run.regions[index + 1]
+    around = region.grown(len(projection) // 2)
+    _add_channels_gradient(runtime, run.missing[index], delta, region, slopes[1])
+    # Of K * s, which is subtracted.
+    blurred = new_image(runtime, around, delta.array.shape[3], outside=ZERO)
+    flipped = runtime.xp.ascontiguousarray(-projection[::-1, ::-1])
+    correlate_channels(runtime, delta, blurred, around, flipped)
+    _add_channels_gradient(runtime, run.estimates[index], blurred, around, slopes[0])
+    whole = run.regions[index]
+    result = new_image(runtime, whole, delta.array.shape[3], outside=ZERO)
+    flipped = runtime.xp.ascontiguousarray(blur[::-1, ::-1])
+    correlate_channels(
+        runtime, blurred, result, whole, flipped, base=delta, blend=ADDED
+    )
+    return result
+
+
+def _add_channels_gradient(runtime, image, delta, region, gradient):
+    """Add the gradient of a kernel that all channels share.
+
+    Parameters
+    ----------
+    image : Image
+        With all that the kernel sees of it.
+    delta : Image
+        With all pixels of the region.
+    region : Region
+    gradient : device array of shape (side, side)
+    """
+    side = len(gradient)
+    n_tiles = region.n * -(-region.height // _DELTA_SIDE)
+    n_tiles *= -(-region.width // _DELTA_SIDE) * delta.array.shape[3]
+    n_blocks = min(_GRADIENT_BLOCKS, n_tiles)
+    groups = -(-side // _ROWS)
+    n_slices = _THREADS // (side * groups)
+    partials = runtime.xp.empty((n_blocks * n_slices, gradient.size), np.float32)
+    width, rows = _DELTA_SIDE + side - 1, _DELTA_SIDE + groups * _ROWS - 1
+    runtime.launch(
+        "channels_gradient",
+        (n_blocks,),
+        (_THREADS,),
+        (image, delta, region, partials, side, n_slices),
+        shared_memory=_FLOAT * (_DELTA_SIDE**2 + width * rows),
+    )
+    add_partials(runtime, partials, gradient)
