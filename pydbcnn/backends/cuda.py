@@ -3,10 +3,10 @@
 import numpy as np
 
 from .._device_arrays import is_on_gpu
-from ._cuda import training
+from ._cuda import blur, training
 from ._cuda.arrays import Image
-from ._cuda.chain import Chain
 from ._cuda.bands import bands
+from ._cuda.chain import Chain
 from ._cuda.device import find_runtime
 from ._cuda.optimizers import CUDA_OPTIMIZERS
 
@@ -136,3 +136,29 @@ class CudaBackend:
                 f"dtype={np.dtype(dtype)}: parameters on the device are float32."
             )
         return CUDA_OPTIMIZERS[solver](self._runtime, n_params)
+
+    def gaussian_blur(
+        self, image, sigma, *, kernel_size=None, border_mode="reflect101"
+    ):
+        """Blur an image, as `pydbcnn._gaussian.gaussian_blur` does on the CPU.
+
+        Parameters
+        ----------
+        image : array of shape (height, width) or (height, width, channels)
+            On the host or on the device.
+        sigma, kernel_size, border_mode
+            As there.
+
+        Returns
+        -------
+        blurred : array like `image`
+            A new array on the side of `image`.
+        """
+        blurred = blur.gaussian_blur(
+            self._runtime,
+            self._runtime.to_device(image),
+            sigma,
+            kernel_size=kernel_size,
+            border_mode=border_mode,
+        )
+        return blurred if is_on_gpu(image) else self._runtime.to_host(blurred)

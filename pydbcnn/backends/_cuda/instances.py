@@ -1,7 +1,7 @@
 """Every kernel that a run can need: what the tests compile and look at."""
 
 from ..._network import Network
-from . import fused, layers
+from . import blur, fused, layers
 
 PLAIN = 75  # compute capability, as of all that NVRTC knows since CUDA 13
 TENSOR_CORES = 80  # those of tf32 and bfloat16
@@ -15,7 +15,13 @@ def kernel_instances():
     instances : list of (str, int)
         The name, and the lowest compute capability that can run it, times ten.
     """
-    return [*_packing(), *_fused_kernels(), *_kernels_of_any_size(), *_plain_kernels()]
+    return [
+        *_packing(),
+        *_fused_kernels(),
+        *_kernels_of_any_size(),
+        *_plain_kernels(),
+        *_blur_passes(),
+    ]
 
 
 def _packing():
@@ -54,3 +60,9 @@ def _plain_kernels():
         "squared_error",
     ):
         yield name, PLAIN
+
+
+def _blur_passes():
+    for arithmetic in blur.ARITHMETICS.values():
+        yield f"blur_rows<{arithmetic.name}>", PLAIN
+        yield f"blur_columns<{arithmetic.name}>", PLAIN

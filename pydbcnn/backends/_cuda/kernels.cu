@@ -16,3 +16,4 @@
 #include "forward_float32.cuh"
 #include "forward_mma.cuh"
 #include "gradient_mma.cuh"
+#include "blur.cuh"
