@@ -6,13 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import report
+from cuda_host import HostRuntime, missing
 from gpu import cases, pages
-from gpu.cases import Forward, Training
+from gpu.cases import TOLERANCES, Forward, Training
 from gpu.contenders import Contender, compete
-from pydbcnn.backends._cuda.device import Gpu
 
 from pydbcnn._optimizers import OPTIMIZERS
+from pydbcnn.backends._cuda.device import Gpu
 from pydbcnn.backends.cpu import CpuBackend
+from pydbcnn.backends.cuda import CudaBackend
 from pydbcnn.backends.reference import ReferenceBackend
 
 NUMPY = SimpleNamespace(asarray=np.asarray, asnumpy=np.asarray)
@@ -76,6 +78,20 @@ def test_our_steps():
         case.network, params, case.patches, case.targets
     )
     assert losses[1] == pytest.approx(loss, rel=1e-3)
+
+
+@pytest.mark.skipif(missing() is not None, reason=str(missing()))
+@pytest.mark.parametrize("precision", TOLERANCES)
+def test_our_engine_is_called_as_it_wants(precision):
+    """The GPU engine, with its kernels run by the host."""
+    runtime = HostRuntime()
+    for case in Forward(20, 30, 1, precision), Training(2, 5, 1, precision):
+        on_cpu = case.ours(CpuBackend(), NUMPY)
+        on_gpu = case.ours(CudaBackend(precision, runtime), runtime.xp)
+        expected, found = (
+            [ours() for _ in range(case.n_results)] for ours in (on_cpu, on_gpu)
+        )
+        assert case.difference(expected, found) < case.tolerance / 2
 
 
 def compared(peers, case, seconds):
