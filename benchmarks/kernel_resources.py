@@ -3,6 +3,7 @@
 No GPU is needed, only CuPy and NVRTC. As a script, it prints a table of all kernels.
 """
 
+import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -172,19 +173,31 @@ def kernel_resources(architectures=ARCHITECTURES, instances=None, source=None):
         All kernels for the first architecture, then for the next.
     """
     instances = kernel_instances() if instances is None else instances
+    # What is no template is compiled with each program: few programs save time.
+    n_programs = os.cpu_count()
     tasks = [
-        (name, architecture)
+        ([name for name, lowest in instances if lowest <= architecture], architecture)
         for architecture in architectures
-        for name, lowest in instances
-        if lowest <= architecture
     ]
-
-    def compile_one(task):
-        name, architecture = task
-        return compile_kernels([name], architecture, source)[0]
-
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(compile_one, tasks))
+    with ThreadPoolExecutor(n_programs) as pool:
+        programs = [
+            [
+                pool.submit(
+                    compile_kernels, names[first::n_programs], architecture, source
+                )
+                for first in range(n_programs)
+            ]
+            for names, architecture in tasks
+        ]
+        found = {
+            (item.name, item.architecture): item
+            for parts in programs
+            for part in parts
+            for item in part.result()
+        }
+    return [
+        found[name, architecture] for names, architecture in tasks for name in names
+    ]
 
 
 def table(resources):
