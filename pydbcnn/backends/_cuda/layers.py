@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from .arrays import ZERO
 from .chunks import chunks
-from .surroundings import as_single_precision, covers, new_image
+from .surroundings import as_single_precision, copy, covers, new_image
 
 KERNEL_TYPES = {"float32": "Float32", "tf32": "Tf32", "bfloat16": "Bfloat16"}
 MAPS_BUDGET = 2**25  # bytes of the maps of a part, which then stay in a large cache
@@ -64,7 +64,7 @@ def convolve(
     source : Image
         float32, with a scale of 1; what lies outside counts as zero.
     out : Image
-        Has all pixels of the region.
+        As `source`, with all pixels of the region.
     region : Region
     weights : device array of shape (kernel_size, kernel_size, inputs, outputs)
     bias : device array of shape (outputs,), optional
@@ -108,28 +108,26 @@ def layers_forward(
     source : Image
         The filtered image, of any type, mirrored outside.
     out : Image
-        Has all pixels of the region.
+        Of any type, with all pixels of the region.
     region : Region
     precision : {"float32", "tf32", "bfloat16"}
     budget : int, default=2**25
         Bytes that the maps may have; the result does not depend on it.
     """
-    maps = [(source.array.shape[3], network.layers_radius)]
+    channels_out = network.n_channels_out
+    maps = [(network.n_channels_in, network.layers_radius), (channels_out, 0)]
     maps += list(zip(network.n_filters, _margins(network), strict=False))
     for first, part in chunks(region, maps, budget):
         image = images_of(source, first, part.n)
         seen = part.grown(network.layers_radius)
         if not covers(image, seen):
             image = as_single_precision(runtime, image, seen)
-        _forward(
-            runtime,
-            network,
-            params,
-            image,
-            images_of(out, first, part.n),
-            part,
-            precision,
-        )
+        result = images_of(out, first, part.n)
+        direct = covers(result, part)
+        estimate = result if direct else new_image(runtime, part, channels_out)
+        _forward(runtime, network, params, image, estimate, part, precision)
+        if not direct:
+            copy(runtime, estimate, result, part)
 
 
 def layers_forward_with_maps(runtime, network, params, source, region, precision):
