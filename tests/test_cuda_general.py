@@ -201,7 +201,7 @@ def test_chunks_leave_no_trace(precision):
     params, images = params_of(network), some_images(network, (3, 21, 30))
     runtime = HostRuntime()
     whole = layers_forward(runtime, network, params, images, precision)
-    maps = [(3, 3), (1, 2), (5, 0)]
+    maps = [(3, 3), (3, 0), (1, 2), (5, 0)]
     for budget in (map_bytes(maps, 8, 9), 2 * map_bytes(maps, 21, 30)):
         cut = layers_forward(runtime, network, params, images, precision, budget=budget)
         assert whole.tobytes() == cut.tobytes()

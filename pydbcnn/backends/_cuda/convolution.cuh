@@ -1,6 +1,7 @@
 // "Valid" correlation with weights (row, column, input, output) of any size: a product
 // of the matrix of all windows, which exists in pieces in shared memory only, and the
-// matrix of weights. What it reads is single precision, and zero outside the array.
+// matrix of weights. All images are single precision with a scale of 1, and zero
+// outside their arrays.
 
 // What becomes of a sum; layers.py has the same numbers.
 enum Ending { PLAIN, BIASED, RECTIFIED, RESIDUAL, MASKED };
@@ -133,9 +134,8 @@ __device__ inline void write_sums(const Sums<T>& sums, const Window* windows,
             const int output = first_output + T::column(j);
             if (output >= out.channels)
                 continue;
-            const float value =
+            ((float*)out.data)[to + output] =
                 ended(sums.sum[i][j], ending, more[j], other, from + output);
-            write_value(out, to + output, value);
         }
     }
 }

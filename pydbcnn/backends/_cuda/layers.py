@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from .arrays import ZERO
 from .chunks import chunks
-from .surroundings import as_single_precision, covers, new_image
+from .surroundings import as_single_precision, copy, covers, new_image
 
 KERNEL_TYPES = {"float32": "Float32", "tf32": "Tf32", "bfloat16": "Bfloat16"}
 MAPS_BUDGET = 2**25  # bytes of the maps of a part, which then stay in a large cache
@@ -64,7 +64,7 @@ def convolve(
     source : Image
         float32, with a scale of 1; what lies outside counts as zero.
     out : Image
-        Has all pixels of the region.
+        As `source`, with all pixels of the region.
     region : Region
     weights : device array of shape (kernel_size, kernel_size, inputs, outputs)
     bias : device array of shape (outputs,), optional
@@ -129,18 +129,27 @@ class Layers:
         source : Image
             What the layers see, of any type, mirrored outside.
         out : Image
-            Has all pixels of the region.
+            Of any type, with all pixels of the region.
         region : Region
         budget : int, default=2**25
             Bytes that the maps may have; the result does not depend on it.
         """
         radius = self._network.layers_radius
-        maps = [(source.array.shape[3], radius), *self.kept()]
+        channels_in, channels_out = (image.array.shape[3] for image in (source, out))
+        maps = [(channels_in, radius), *self.kept(), (channels_out, 0)]
         for first, part in chunks(region, maps, budget):
             image, seen = images_of(source, first, part.n), part.grown(radius)
             if not covers(image, seen):
                 image = as_single_precision(self._runtime, image, seen)
-            self._estimate(image, images_of(out, first, part.n), part)
+            self._write_estimate(image, images_of(out, first, part.n), part)
+
+    def _write_estimate(self, source, out, region):
+        """Through an image of single precision, if `out` is none."""
+        if covers(out, region):
+            self._estimate(source, out, region)
+            return
+        estimate, _ = self.forward(source, region)
+        copy(self._runtime, estimate, out, region)
 
     def forward(self, source, region):
         """The estimate of a region, in one go, with what the backward pass needs.
