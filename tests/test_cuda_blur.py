@@ -8,6 +8,7 @@ from cuda_host import HostRuntime, in_all_orders, missing
 from pydbcnn import _gaussian
 from pydbcnn._gaussian import BORDER_MODES, MAX_KERNEL_SIZE
 from pydbcnn.backends._cuda import blur
+from pydbcnn.backends._cuda.bands import BUFFER_BYTES
 from pydbcnn.backends._cuda.blur import (
     ARITHMETICS,
     BORDERS,
@@ -15,7 +16,6 @@ from pydbcnn.backends._cuda.blur import (
     gaussian_weights,
     parts,
 )
-from pydbcnn.backends._cuda.bands import BUFFER_BYTES
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from cuda_host import HostRuntime, missing
+from cuda_host import HostRuntime
 
 from pydbcnn.backends._cuda.runtime import Runtime
 from pydbcnn.backends._cuda.source import COMPILE_OPTIONS, kernel_source
-
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 LANES = np.arange(32)
 GROUP, MEMBER = LANES // 4, LANES % 4  # g and t of the PTX manual

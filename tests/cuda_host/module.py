@@ -28,13 +28,6 @@ _DYNAMIC = re.compile(  # in a function: something stands before it on the line
 _SHARED = re.compile(r"\b__shared__\b")
 
 
-def missing():
-    """Why kernels cannot be run here, or None."""
-    if shutil.which("g++") is None:
-        return "there is no g++"
-    return None
-
-
 @cache
 def _flags():
     vectors = ["-mavx2", "-mfma"] if "avx2" in available_isas() else []

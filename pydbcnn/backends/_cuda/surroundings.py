@@ -21,7 +21,7 @@ def new_image(runtime, region, channels, outside=MIRROR):
 
 
 def covers(image, region):
-    """Whether an image is single precision as the network sees it, in all of a region."""
+    """Whether an image has all of a region, as the network sees it, as float32."""
     _, height, width, _ = image.array.shape
     return (
         image.array.dtype == np.float32
