@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pydbcnn
 from pydbcnn._network import Network
-from pydbcnn.backends._cuda import fused
+from pydbcnn.backends._cuda import fused_kernels
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -96,13 +96,14 @@ def write_kernels():
         "",
         "   tuned kernel,channels,precision,threads of a block,bytes of shared memory",
     ]
-    for channels in fused.CHANNELS:
-        network = Network(channels, channels, fused.N_FILTERS, fused.KERNEL_SIZES)
+    for channels in fused_kernels.CHANNELS:
+        sizes = fused_kernels.N_FILTERS, fused_kernels.KERNEL_SIZES
+        network = Network(channels, channels, *sizes)
         kernels = [
-            (precision, fused.forward_kernel(network, precision))
+            (precision, fused_kernels.forward_kernel(network, precision))
             for precision in ("float32", "tf32", "bfloat16")
         ]
-        kernels.append(("tf32", fused.gradient_kernel(network)))
+        kernels.append(("tf32", fused_kernels.gradient_kernel(network)))
         for precision, kernel in kernels:
             name = kernel.name.partition("<")[0]
             size = f"{kernel.threads},{kernel.shared_memory}"

@@ -1,15 +1,15 @@
 """The benchmark of the GPU engine, as far as it needs neither a GPU nor PyTorch."""
 
+import sys
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import report
-from cuda_host import HostRuntime, missing
 from gpu import cases, pages
 from gpu.cases import TOLERANCES, Forward, Training
-from gpu.contenders import Contender, compete
+from gpu.contenders import Contender, CupyMeter, TorchMeter, compete
 
 from pydbcnn._optimizers import OPTIMIZERS
 from pydbcnn.backends._cuda.device import Gpu
@@ -80,10 +80,61 @@ def test_our_steps():
     assert losses[1] == pytest.approx(loss, rel=1e-3)
 
 
-@pytest.mark.skipif(missing() is not None, reason=str(missing()))
+class Clock:
+    """A device whose time goes on by 3 ms with each call."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def step(self):
+        self.now += 3.0
+        return np.zeros(10, np.uint8)
+
+    def event(self, enable_timing=True):
+        event = SimpleNamespace(synchronize=lambda: None)
+        event.record = lambda: setattr(event, "at", self.now)
+        event.elapsed_time = lambda end: end.at - event.at
+        return event
+
+
+def test_meter_of_cupy(monkeypatch):
+    clock, grown = Clock(), iter([100, 450])
+    pool = SimpleNamespace(free_all_blocks=list, total_bytes=lambda: next(grown))
+    cuda = SimpleNamespace(
+        Event=clock.event,
+        get_elapsed_time=lambda start, end: start.elapsed_time(end),
+        get_current_stream=clock.event,
+    )
+    cupy = SimpleNamespace(cuda=cuda, get_default_memory_pool=lambda: pool)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    meter = CupyMeter()
+    assert meter.seconds(clock.step, 5) == pytest.approx(0.003)
+    assert meter.extra_bytes(Contender(clock.step, None)) == 340
+
+
+@pytest.mark.parametrize(("graphs", "n_bytes"), [(False, 740), (True, 940)])
+def test_meter_of_pytorch(graphs, n_bytes, monkeypatch):
+    clock = Clock()
+    cuda = SimpleNamespace(
+        Event=clock.event,
+        memory_allocated=lambda: 50,
+        memory_reserved=lambda: 250,
+        max_memory_allocated=lambda: 800,
+        synchronize=list,
+        empty_cache=list,
+        reset_peak_memory_stats=list,
+    )
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    meter = TorchMeter()
+    assert meter.seconds(clock.step, 5) == pytest.approx(0.003)
+    assert meter.extra_bytes(Contender(clock.step, None, graphs)) == n_bytes
+
+
 @pytest.mark.parametrize("precision", TOLERANCES)
 def test_our_engine_is_called_as_it_wants(precision):
     """The GPU engine, with its kernels run by the host."""
+    from cuda_host import HostRuntime  # which skips what imports it, without g++
+
     runtime = HostRuntime()
     for case in Forward(20, 30, 1, precision), Training(2, 5, 1, precision):
         on_cpu = case.ours(CpuBackend(), NUMPY)
