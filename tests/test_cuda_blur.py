@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from cuda_host import HostRuntime, in_all_orders, missing
+from cuda_host import HostRuntime, in_all_orders
 
 from pydbcnn import _gaussian
 from pydbcnn._gaussian import BORDER_MODES, MAX_KERNEL_SIZE
@@ -16,8 +16,6 @@ from pydbcnn.backends._cuda.blur import (
     gaussian_weights,
     parts,
 )
-
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 INTEGERS = ("uint8", "uint16")
 TOLERANCES = {"uint8": 0, "uint16": 0, "float32": 1e-6, "float64": 1e-12}

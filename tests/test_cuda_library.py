@@ -5,14 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-from cuda_host import HostRuntime, missing
+from cuda_host import HostRuntime
 from quantised import TOLERANCES
 
 import pydbcnn
 from pydbcnn import BlurEstimator, DBCNNDeblurrer, GaussianBlurTransformer
 from pydbcnn.backends.cuda import CudaBackend
-
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 SMALL = dict(n_filters=(4, 3), kernel_sizes=(3, 1, 3))
 FORMS = {
