@@ -5,6 +5,8 @@
 #   make test                  the whole test suite
 #   make sanitize              the engine's tests with every memory access checked
 #   make bench                 speed beside ONNX Runtime, OpenVINO and PyTorch
+#   make bench-gpu             speed of the GPU engine beside PyTorch; needs an NVIDIA GPU
+#                              whose driver knows CUDA 13
 #   make evaluate DATA=/path/to/test [SETS=Set5] [SIGMAS="0.8 1.6"] [RESULTS=out]
 #                              quality beside other methods; a part writes no report
 #                              unless RESULTS names a folder
@@ -22,7 +24,7 @@ SOURCES := setup.py pyproject.toml $(shell find pydbcnn -type f -not -name '*.py
 	-not -name '*.so' -not -name '_cpu.c')
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-minimum sanitize bench evaluate train-models docs lint clean
+.PHONY: demo test test-minimum sanitize bench bench-gpu evaluate train-models docs lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py $(if $(PHOTO),"$(PHOTO)")
@@ -63,6 +65,17 @@ sanitize: .venv-sanitize/.installed
 
 bench: $(VENV)/.bench
 	$(BIN)/pytest benchmarks $(PYTEST_ARGS)
+
+# A GPU is asked for before gigabytes are installed.  CuPy and PyTorch come together, so
+# that both take the same libraries of CUDA.
+NEED_DRIVER = import sys; \
+	from pydbcnn.backends._cuda.device import describe_gpu, driver_version; \
+	driver_version() or sys.exit(f"GPU {describe_gpu()}")
+
+bench-gpu: $(VENV)/.installed
+	@$(BIN)/python -P -c '$(NEED_DRIVER)'
+	$(MAKE) $(VENV)/.bench,cuda13x
+	$(BIN)/pytest benchmarks/gpu $(PYTEST_ARGS)
 
 # Each subfolder of DATA with photographs is a set. Over the three sets of the report,
 # and all sigmas, the run replaces what is published.

@@ -12,6 +12,7 @@ from pathlib import Path
 import machine
 import pytest
 import report
+from publishing import DESELECTED, FULL_ROUNDS, places
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = {
@@ -20,10 +21,8 @@ PUBLISHED = {
     "layers.inc": ROOT / "docs" / "layers.inc",
     "speed.svg": ROOT / "docs" / "images" / "speed.svg",
 }
-FULL_ROUNDS = 9
 UNUSED = "pytest_benchmark.logger.PytestBenchmarkWarning"
 ROWS = pytest.StashKey[dict]()
-DESELECTED = pytest.StashKey[list]()
 START = pytest.StashKey[tuple]()
 
 
@@ -54,6 +53,13 @@ def pytest_configure(config):
     # uses no benchmark.
     config.addinivalue_line("filterwarnings", "ignore:::torch")
     config.addinivalue_line("filterwarnings", f"ignore::{UNUSED}")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out what needs a GPU, unless it is asked for."""
+    if collection_path == ROOT / "benchmarks" / "gpu":
+        return None if any("gpu" in argument for argument in config.args) else True
+    return None
 
 
 def pytest_deselected(items):
@@ -95,8 +101,9 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
     files = report.files(machine.describe(config.stash[START]), rows, rounds)
     terminalreporter.section("report")
     terminalreporter.write_line(files["cpu.md"].decode())
-    places, reason = _places(config, exitstatus)
-    for name, place in places.items():
+    is_whole = set(rows) == set(report.SECTIONS)
+    targets, reason = places(config, exitstatus, PUBLISHED, is_whole)
+    for name, place in targets.items():
         if name not in files:
             continue
         report.write(place, files[name])
@@ -105,28 +112,3 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
         terminalreporter.write_line(
             f"Nothing was written, since {reason}: pass --results DIR for a report."
         )
-
-
-def _places(config, exitstatus):
-    """Where the files of the report go, or why they go nowhere."""
-    folder = config.getoption("--results")
-    if folder is not None:
-        return {name: folder / name for name in PUBLISHED}, None
-    reason = _incomplete(config, exitstatus)
-    return ({}, reason) if reason else (PUBLISHED, None)
-
-
-def _incomplete(config, exitstatus):
-    """Why the published report stays as it is, or None."""
-    if exitstatus != pytest.ExitCode.OK:
-        return "not all tests passed"
-    chosen = any("::" in argument for argument in config.args)
-    if (
-        chosen
-        or config.stash[DESELECTED]
-        or set(config.stash[ROWS]) != set(report.SECTIONS)
-    ):
-        return "only some of the tests ran"
-    if config.getoption("--rounds") < FULL_ROUNDS:
-        return f"there were fewer than {FULL_ROUNDS} rounds"
-    return None

@@ -173,28 +173,31 @@ def kernel_resources(architectures=ARCHITECTURES, instances=None, source=None):
         All kernels for the first architecture, then for the next.
     """
     instances = kernel_instances() if instances is None else instances
+    # What is no template is compiled with each program: few programs save time.
+    n_programs = os.cpu_count()
     tasks = [
-        (names, architecture)
+        ([name for name, lowest in instances if lowest <= architecture], architecture)
         for architecture in architectures
-        for names in _shares([n for n, lowest in instances if lowest <= architecture])
     ]
-    with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda task: compile_kernels(*task, source), tasks)
-        found = [item for items in found for item in items]
-    names = [name for name, _ in instances]
-    return sorted(
-        found,
-        key=lambda item: (
-            architectures.index(item.architecture),
-            names.index(item.name),
-        ),
-    )
-
-
-def _shares(names):
-    """One for each processor: to read the source takes as long as most kernels do."""
-    n_shares = min(len(names), os.cpu_count() or 1)
-    return [names[first::n_shares] for first in range(n_shares)]
+    with ThreadPoolExecutor(n_programs) as pool:
+        programs = [
+            [
+                pool.submit(
+                    compile_kernels, names[first::n_programs], architecture, source
+                )
+                for first in range(n_programs)
+            ]
+            for names, architecture in tasks
+        ]
+        found = {
+            (item.name, item.architecture): item
+            for parts in programs
+            for part in parts
+            for item in part.result()
+        }
+    return [
+        found[name, architecture] for names, architecture in tasks for name in names
+    ]
 
 
 def table(resources):

@@ -99,7 +99,8 @@ def torch_module(network, params, *, padded):
     return torch.nn.Sequential(*layers[:-1])
 
 
-def _torch_planes(images, memory_format):
+def torch_planes(images, memory_format):
+    """Images as a tensor, channels first."""
     import torch
 
     planes = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
@@ -112,13 +113,13 @@ def torch_forward(network, params, images, memory_format, *, compiled=False):
 
     module = torch_module(network, params, padded=True)
     module = module.to(memory_format=getattr(torch, memory_format))
-    planes = _torch_planes(images, memory_format)
+    planes = torch_planes(images, memory_format)
 
     def estimate(planes):
         return module(planes) + planes
 
     if compiled:
-        estimate = _compile(estimate)
+        estimate = torch_compiled(estimate)
 
     def call():
         with torch.no_grad():
@@ -134,7 +135,7 @@ def torch_step(network, params, patches, targets, memory_format, *, compiled=Fal
     module = torch_module(network, params, padded=False)
     module = module.to(memory_format=getattr(torch, memory_format))
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, foreach=True)
-    X, y = (_torch_planes(side, memory_format) for side in (patches, targets))
+    X, y = (torch_planes(side, memory_format) for side in (patches, targets))
     radius = network.radius
 
     def half_mean_square(X, y):
@@ -142,7 +143,7 @@ def torch_step(network, params, patches, targets, memory_format, *, compiled=Fal
         return ((estimate - y) ** 2).mean() / 2
 
     if compiled:
-        half_mean_square = _compile(half_mean_square)
+        half_mean_square = torch_compiled(half_mean_square)
 
     def call():
         optimizer.zero_grad()
@@ -154,12 +155,12 @@ def torch_step(network, params, patches, targets, memory_format, *, compiled=Fal
     return call
 
 
-def _compile(function):
+def torch_compiled(function, mode=None):
     """What torch.compile makes of a function for inputs of one shape."""
     import torch
 
     torch.compiler.reset()
-    return torch.compile(function, dynamic=False)
+    return torch.compile(function, dynamic=False, mode=mode)
 
 
 ONNXRUNTIME, OPENVINO = ("onnx", "onnxruntime"), ("onnx", "openvino")

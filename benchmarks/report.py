@@ -43,6 +43,10 @@ class Comparison:
         Times as fast as the fastest of the others.
     share : float, optional
         Of the peak of the processor.
+    more : dict of str
+        Further cells, by the name of their column.
+    digits : int, default=1
+        Of milliseconds, behind the point.
     """
 
     what: str
@@ -50,6 +54,8 @@ class Comparison:
     absent: dict = field(default_factory=dict)
     goal: float | None = None
     share: float | None = None
+    more: dict = field(default_factory=dict)
+    digits: int = 1
 
     @property
     def ratios(self):
@@ -171,7 +177,8 @@ def _cells(row, names):
     if isinstance(row, Figures):
         return row.cells
     milliseconds = {
-        name: _text(row.seconds.get(name), ".1f", 1e3) for name in (OURS, *names)
+        name: _text(row.seconds.get(name), f".{row.digits}f", 1e3)
+        for name in (OURS, *names)
     }
     return {
         "": row.what,
@@ -179,6 +186,7 @@ def _cells(row, names):
         FASTEST: _text(min(row.ratios.values(), default=None), ".2f"),
         GOAL: _text(row.goal, ".1f"),
         SHARE: percent(row.share),
+        **row.more,
         **milliseconds,
     }
 
@@ -209,7 +217,7 @@ def _notes(rows):
     return notes
 
 
-def markdown(machine, rows, rounds):
+def markdown(machine, rows, rounds, *, title=TITLE, how=HOW, sections=None):
     """The report as Markdown.
 
     Parameters
@@ -219,13 +227,18 @@ def markdown(machine, rows, rounds):
     rows : dict of list
         By section.
     rounds : int
+    title : str
+    how : iterable of str
+        Paragraphs, with ``{rounds}`` in them.
+    sections : dict of Section, default=None
+        In order; those of the CPU if None.
 
     Returns
     -------
     text : str
     """
-    parts = [f"# {TITLE}", *_how(rounds), markdown_table(_machine_table(machine))]
-    for section, found in _tables(rows):
+    parts = [f"# {title}", *_how(rounds, how), markdown_table(_machine_table(machine))]
+    for section, found in _tables(rows, sections):
         parts += [f"## {section.title}", section.text]
         parts += [markdown_table(found)] if found.rows else []
         parts += _list(found.notes)
@@ -255,15 +268,15 @@ def _section_files(rows):
             yield section.file, "\n\n".join(parts) + "\n"
 
 
-def _tables(rows):
+def _tables(rows, sections=None):
     """Sections that have rows, in order, with their tables."""
-    for name, section in SECTIONS.items():
+    for name, section in (sections or SECTIONS).items():
         if name in rows:
             yield section, table(rows[name])
 
 
-def _how(rounds):
-    return [text.format(rounds=rounds) for text in HOW]
+def _how(rounds, how=HOW):
+    return [text.format(rounds=rounds) for text in how]
 
 
 def _machine_table(machine):

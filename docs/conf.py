@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pydbcnn
+from pydbcnn._network import Network
+from pydbcnn.backends._cuda import fused_kernels
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -41,6 +43,7 @@ SINGLE_PAGES = [
     "command_line",
     "blur",
     "engine",
+    "gpu",
     "speed",
     "quality",
     "changelog",
@@ -81,9 +84,39 @@ def write_changelog():
             lines += [title, "=-~"[len(heading[1]) - 1] * len(title)]
         else:
             lines.append(line)
-    target = DOCS / "generated" / "changelog.inc"
+    write_include("changelog.inc", lines)
+
+
+def write_kernels():
+    """The threads and the shared memory of the fused kernels, as a table."""
+    lines = [
+        ".. csv-table::",
+        "   :header-rows: 1",
+        "   :widths: auto",
+        "",
+        "   tuned kernel,channels,precision,threads of a block,bytes of shared memory",
+    ]
+    for channels in fused_kernels.CHANNELS:
+        sizes = fused_kernels.N_FILTERS, fused_kernels.KERNEL_SIZES
+        network = Network(channels, channels, *sizes)
+        kernels = [
+            (precision, fused_kernels.forward_kernel(network, precision))
+            for precision in ("float32", "tf32", "bfloat16")
+        ]
+        kernels.append(("tf32", fused_kernels.gradient_kernel(network)))
+        for precision, kernel in kernels:
+            name = kernel.name.partition("<")[0]
+            size = f"{kernel.threads},{kernel.shared_memory}"
+            lines.append(f"   ``{name}``,{channels},{precision},{size}")
+    write_include("kernels.inc", lines)
+
+
+def write_include(name, lines):
+    """Write a file that pages include."""
+    target = DOCS / "generated" / name
     target.parent.mkdir(exist_ok=True)
     target.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 write_changelog()
+write_kernels()

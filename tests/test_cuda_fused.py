@@ -6,8 +6,9 @@ from cuda_host import HostKernelError, HostRuntime, in_all_orders
 from quantised import TOLERANCES, Layers, largest_error
 
 from pydbcnn._network import Network
-from pydbcnn.backends._cuda import fused, packing
+from pydbcnn.backends._cuda import fused, fused_kernels, packing
 from pydbcnn.backends._cuda.arrays import ZERO, Image, Region
+from pydbcnn.backends._cuda.fused import FusedLayers
 from pydbcnn.backends.reference import ReferenceBackend, mirrored_tile
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -36,11 +37,9 @@ def fused_forward(
     runtime, network, params, images, precision, *, scale=1.0, region=None
 ):
     """What the kernel makes of a region: float32, NaN elsewhere."""
-    packed = fused.pack_forward(runtime, network, runtime.to_device(params), precision)
+    layers = FusedLayers(runtime, network, runtime.to_device(params), precision)
     out = runtime.xp.empty(images.shape, np.float32)
-    fused.forward(
-        runtime,
-        packed,
+    layers.estimate(
         Image(runtime.to_device(images), scale=scale),
         Image(out),
         region or Region(len(images), 0, 0, *images.shape[1:3]),
@@ -49,7 +48,7 @@ def fused_forward(
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("n_channels", fused.CHANNELS)
+@pytest.mark.parametrize("n_channels", fused_kernels.CHANNELS)
 @pytest.mark.parametrize("size", SIZES)
 def test_forward_is_that_of_the_reference(size, n_channels, precision):
     network, params = network_of(n_channels)
@@ -87,12 +86,10 @@ def test_pixels_of_all_types_are_read_and_written(dtype, precision):
     )
     images = images.astype(dtype)
     runtime = HostRuntime()
-    packed = fused.pack_forward(runtime, network, runtime.to_device(params), precision)
+    layers = FusedLayers(runtime, network, runtime.to_device(params), precision)
     out = runtime.xp.empty(images.shape, dtype)
     region = Region(1, 0, 0, 8, 70)
-    fused.forward(
-        runtime,
-        packed,
+    layers.estimate(
         Image(runtime.to_device(images), scale=scale),
         Image(out, scale=scale),
         region,
@@ -106,7 +103,7 @@ def test_pixels_of_all_types_are_read_and_written(dtype, precision):
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("n_channels", fused.CHANNELS)
+@pytest.mark.parametrize("n_channels", fused_kernels.CHANNELS)
 def test_forward_is_the_same_for_any_order_of_threads(n_channels, precision):
     network, params = network_of(n_channels)
     images = np.random.RandomState(1).uniform(size=(2, 11, 65, n_channels))
@@ -155,12 +152,10 @@ def test_source_with_coordinates_of_its_own():
     images = np.random.RandomState(1).uniform(size=(1, 30, 40, 1))
     runtime = HostRuntime()
     whole = fused_forward(runtime, network, params, images, "float32")
-    packed = fused.pack_forward(runtime, network, runtime.to_device(params), "float32")
+    layers = FusedLayers(runtime, network, runtime.to_device(params), "float32")
     part = np.ascontiguousarray(images[:, 2:28, 3:37])
     out = runtime.xp.empty((1, 14, 22, 1), np.float32)
-    fused.forward(
-        runtime,
-        packed,
+    layers.estimate(
         Image(runtime.to_device(part), top=2, left=3),
         Image(out, top=8, left=9),
         Region(1, 8, 9, 14, 22),
@@ -170,11 +165,9 @@ def test_source_with_coordinates_of_its_own():
 
 def partial_gradients(runtime, network, params, inputs, delta):
     radius = network.radius
+    layers = FusedLayers(runtime, network, runtime.to_device(params), "tf32")
     return runtime.to_host(
-        fused.partial_gradients(
-            runtime,
-            network,
-            runtime.to_device(params),
+        layers.partial_gradients(
             Image(runtime.to_device(inputs), top=-radius, left=-radius),
             Image(runtime.to_device(delta), outside=ZERO),
             Region(*delta.shape[:1], 0, 0, *delta.shape[1:3]),
@@ -193,7 +186,7 @@ def random_batch(network, n, height, width):
     return inputs, delta.astype(np.float32)
 
 
-@pytest.mark.parametrize("n_channels", fused.CHANNELS)
+@pytest.mark.parametrize("n_channels", fused_kernels.CHANNELS)
 @pytest.mark.parametrize("size", [(2, 20, 30), (1, 1, 1), (3, 7, 9), (1, 29, 4)])
 def test_gradient_is_that_of_the_reference(size, n_channels):
     network, params = network_of(n_channels)
@@ -217,20 +210,20 @@ def test_gradients_of_many_tiles_share_the_blocks(monkeypatch):
     network, params = network_of(1)
     inputs, delta = random_batch(network, 2, 20, 30)
     many = partial_gradients(HostRuntime(), network, params, inputs, delta)
-    monkeypatch.setattr(fused, "_MAX_GROUPS", 3)
+    monkeypatch.setattr(fused, "MAX_GROUPS", 3)
     few = partial_gradients(HostRuntime(), network, params, inputs, delta)
     assert len(few) == 3 < len(many)
     assert largest_error(few.sum(axis=0), many.sum(axis=0)) < 1e-5
 
 
-@pytest.mark.parametrize("n_channels", fused.CHANNELS)
+@pytest.mark.parametrize("n_channels", fused_kernels.CHANNELS)
 @pytest.mark.parametrize("precision", [*PRECISIONS, "gradient"])
 def test_shared_memory_is_as_much_as_kernels_use(monkeypatch, precision, n_channels):
     # Rows of maps end with up to 32 bytes that only keep the next one off its banks.
     name = {"float32": "_float32_bytes", "gradient": "_gradient_bytes"}
     name = name.get(precision, "_mma_bytes")
-    right = getattr(fused, name)
-    monkeypatch.setattr(fused, name, lambda *sizes: right(*sizes) - 48)
+    right = getattr(fused_kernels, name)
+    monkeypatch.setattr(fused_kernels, name, lambda *sizes: right(*sizes) - 48)
     network, params = network_of(n_channels)
     inputs, delta = random_batch(network, 1, 16, 64)
     with pytest.raises(HostKernelError, match="shared memory"):
@@ -269,9 +262,11 @@ def test_each_weight_is_packed_once_or_turned():
 )
 def test_which_networks_are_fused(options):
     sizes = dict(n_channels_in=3, n_channels_out=3)
-    assert fused.is_fused(Network(**sizes))
-    assert fused.is_fused(Network(**sizes, filter_size=25, n_back_projections=2))
-    assert not fused.is_fused(Network(**{**sizes, **options}))
+    assert fused_kernels.is_fused(Network(**sizes))
+    assert fused_kernels.is_fused(
+        Network(**sizes, filter_size=25, n_back_projections=2)
+    )
+    assert not fused_kernels.is_fused(Network(**{**sizes, **options}))
 
 
 @pytest.mark.parametrize("n_processors", [1, 132])
@@ -280,8 +275,11 @@ def test_which_networks_are_fused(options):
 )
 def test_segments_cover_an_image(size, n_processors):
     region = Region(size[0], 0, 0, *size[1:])
-    height = fused.segment_height(region, 5, n_processors)
+    height = fused_kernels.segment_height(region, 5, n_processors)
     assert 1 <= height <= max(region.height, 32)
     segments = -(-region.height // height)
-    assert fused.n_blocks(region, height, 5) == size[0] * -(-size[2] // 60) * segments
+    assert (
+        fused_kernels.n_blocks(region, height, 5)
+        == size[0] * -(-size[2] // 60) * segments
+    )
     assert (segments - 1) * height < region.height

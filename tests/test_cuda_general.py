@@ -89,16 +89,18 @@ def some_patches(network, n, height, width):
     return patches.astype(np.float32), targets.astype(np.float32)
 
 
+def maps_of(network):
+    any_layers = layers.Layers(None, network, None, "float32")
+    return training.maps_of(network, any_layers)
+
+
 def layers_forward(runtime, network, params, images, precision, **budget):
     out = runtime.xp.empty((*images.shape[:3], network.n_channels_out), np.float32)
-    layers.layers_forward(
-        runtime,
-        network,
-        runtime.to_device(params),
+    engine = layers.Layers(runtime, network, runtime.to_device(params), precision)
+    engine.estimate(
         Image(runtime.to_device(images)),
         Image(out),
         Region(len(images), 0, 0, *images.shape[1:3]),
-        precision,
         **budget,
     )
     return runtime.to_host(out)
@@ -199,7 +201,7 @@ def test_chunks_leave_no_trace(precision):
     params, images = params_of(network), some_images(network, (3, 21, 30))
     runtime = HostRuntime()
     whole = layers_forward(runtime, network, params, images, precision)
-    maps = [(3, 3), (1, 2), (5, 0)]
+    maps = [(3, 3), (3, 0), (1, 2), (5, 0)]
     for budget in (map_bytes(maps, 8, 9), 2 * map_bytes(maps, 21, 30)):
         cut = layers_forward(runtime, network, params, images, precision, budget=budget)
         assert whole.tobytes() == cut.tobytes()
@@ -218,14 +220,11 @@ def test_a_region_of_an_image_with_coordinates_of_its_own():
         (images[:, :22, 3:], dict(left=3)),
         (images[:, :, 1:].astype(float) * 2, dict(left=1, scale=2.0)),
     ):
-        layers.layers_forward(
-            runtime,
-            network,
-            runtime.to_device(params),
+        engine = layers.Layers(runtime, network, runtime.to_device(params), "float32")
+        engine.estimate(
             Image(runtime.to_device(np.ascontiguousarray(part)), **image),
             Image(out, top=7, left=6),
             region,
-            "float32",
         )
         inner = runtime.to_host(out)[:, 2:10, 2:15]
         np.testing.assert_array_equal(inner, whole[:, 9:17, 8:21])
@@ -315,7 +314,7 @@ def test_gradient_in_tf32_is_of_rounded_factors(name):
 def test_gradients_of_parts_are_added(name, part):
     network = NETWORKS[name]
     params = params_of(network)
-    budget = part[0] * map_bytes(training.maps_of(network), *part[1:])
+    budget = part[0] * map_bytes(maps_of(network), *part[1:])
     batch = some_patches(network, 3, 8, 5)
     whole = loss_and_gradient(HostRuntime(), network, params, *batch, "float32")
     cut = loss_and_gradient(
@@ -353,7 +352,7 @@ def test_gradient_is_the_same_for_any_order_of_threads(name, precision):
     network = NETWORKS[name]
     params = params_of(network)
     batch = some_patches(network, 2, 7, 9)
-    budget = map_bytes(training.maps_of(network), 7, 9)
+    budget = map_bytes(maps_of(network), 7, 9)
 
     def compute(runtime):
         loss, gradient = loss_and_gradient(

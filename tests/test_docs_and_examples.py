@@ -191,12 +191,13 @@ def test_examples_of_docstrings(name, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_examples_of_the_user_guide(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("page", "least"), [("user_guide.rst", 20), ("gpu.rst", 2)])
+def test_examples_of_a_page(page, least, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    page = ROOT / "docs" / "user_guide.rst"
+    page = ROOT / "docs" / page
     text = page.read_text(encoding="utf-8")
     test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
-    assert run_doctests([test]) > 20
+    assert run_doctests([test]) > least
     assert not list(tmp_path.iterdir())
 
 

@@ -1,8 +1,9 @@
 """The steps of a network on the device, for one part of some images."""
 
-from . import fused
 from .bands import tail_margin
-from .layers import layers_forward
+from .fused import FusedLayers
+from .fused_kernels import is_fused
+from .layers import Layers
 from .surroundings import back_projection, combination, filtered, new_image
 
 
@@ -20,10 +21,9 @@ class Chain:
 
     def __init__(self, runtime, network, params, precision):
         self._runtime, self.network = runtime, network
-        self._params, self._precision = params, precision
-        self._packed = None
-        if fused.is_fused(network):
-            self._packed = fused.pack_forward(runtime, network, params, precision)
+        self._params = params
+        layers = FusedLayers if is_fused(network) else Layers
+        self._layers = layers(runtime, network, params, precision)
 
     def estimate(self, images, out, region):
         """Estimate the pixels of a region.
@@ -38,7 +38,7 @@ class Chain:
         n_left = network.n_back_projections + network.combine
         around = region.grown(tail_margin(network))
         estimate = self._next(out, around, n_left)
-        self._layers(self._seen(images, around), estimate, around)
+        self._layers.estimate(self._seen(images, around), estimate, around)
         for kernels in network.back_projection_views(self._params):
             n_left -= 1
             around = around.grown(-sum(len(kernel) // 2 for kernel in kernels))
@@ -62,17 +62,3 @@ class Chain:
             return images
         around = region.grown(self.network.layers_radius)
         return filtered(self._runtime, quadrant, images, around)
-
-    def _layers(self, seen, out, region):
-        if self._packed is not None:
-            fused.forward(self._runtime, self._packed, seen, out, region)
-            return
-        layers_forward(
-            self._runtime,
-            self.network,
-            self._params,
-            seen,
-            out,
-            region,
-            self._precision,
-        )

@@ -26,31 +26,36 @@ struct ChannelPlace {
     }
 };
 
-// A thread has the same column of both halves of the tile,
-// and 8 rows of it. For each column of the kernel it walks down its pixels and the
-// kernel at once, with the last 8 numbers of the kernel in registers: 16 products need
-// three reads of shared memory. Zeros round the kernel do for the pixels that a row
-// does not see.
+// The pixels of a tile and some around it, by all threads of a block.
+__device__ inline void read_tile(float* pixels, const Image& in,
+                                 const ChannelPlace& place, int radius, int rows,
+                                 int width)
+{
+    for (int i = threadIdx.x; i < rows * width; i += blockDim.x)
+        pixels[i] = read_pixel(in, place.n, place.top - radius + i / width,
+                               place.left - radius + i % width, place.channel);
+}
+
+// A thread has the same column of both halves of the tile, and 8 rows of it. For each
+// column of the kernel it walks down its pixels and the kernel at once, with the last 8
+// numbers of the kernel in registers: 16 products need three reads of shared memory.
+// Zeros behind the kernel do for the pixels that a row does not see.
 __global__ void __launch_bounds__(128)
-    correlate_channels(Image in, Image base, Image out, Region region, const float* kernel,
-                       long long kernel_size, long long blend)
+    correlate_channels(Image in, Image base, Image out, Region region,
+                       const float* kernel, long long kernel_size, long long blend)
 {
     extern __shared__ float4 block_memory[];
-    const int side = (int)kernel_size, radius = side / 2;
+    const int side = (int)kernel_size;
     const int steps = (side + 2 * TILE_ROWS - 2) / TILE_ROWS * TILE_ROWS;
     const int rows = TILE_HEIGHT - TILE_ROWS + steps;
     const int width = TILE_WIDTH + side - 1;
-    float* pixels = (float*)block_memory;    // (rows, width)
+    float* pixels = (float*)block_memory;   // (rows, width)
     float* columns = pixels + rows * width; // the kernel as (column, row)
     const ChannelPlace place(region, out.channels, blockIdx.x, TILE_HEIGHT, TILE_WIDTH);
 
     for (int i = threadIdx.x; i < side * steps; i += blockDim.x)
-        columns[i] =
-            i % steps < side ? kernel[i % steps * side + i / steps] : 0.0f;
-    for (int i = threadIdx.x; i < rows * width; i += blockDim.x)
-        pixels[i] =
-            read_pixel(in, place.n, place.top - radius + i / width,
-                       place.left - radius + i % width, place.channel);
+        columns[i] = i % steps < side ? kernel[i % steps * side + i / steps] : 0.0f;
+    read_tile(pixels, in, place, side / 2, rows, width);
     __syncthreads();
 
     const int column = threadIdx.x % 32;
@@ -107,7 +112,7 @@ __global__ void __launch_bounds__(128)
                       long long kernel_size, long long n_slices)
 {
     extern __shared__ float4 block_memory[];
-    const int side = (int)kernel_size, radius = side / 2;
+    const int side = (int)kernel_size;
     const int groups = (side + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
     const int rows = DELTA_SIDE + groups * GRADIENT_ROWS - 1;
     const int width = DELTA_SIDE + side - 1;
@@ -126,27 +131,26 @@ __global__ void __launch_bounds__(128)
             place = ChannelPlace(region, in.channels, tile, DELTA_SIDE, DELTA_SIDE);
         __syncthreads();
         for (int i = threadIdx.x; i < DELTA_SIDE * DELTA_SIDE; i += blockDim.x) {
-            const long long y = place.top + i / DELTA_SIDE, x = place.left + i % DELTA_SIDE;
+            const long long y = place.top + i / DELTA_SIDE;
+            const long long x = place.left + i % DELTA_SIDE;
             const bool inside =
                 y < region.top + region.height && x < region.left + region.width;
-            deltas[i] =
-                inside ? read_pixel(delta, place.n, y, x, place.channel) : 0.0f;
+            deltas[i] = inside ? read_pixel(delta, place.n, y, x, place.channel) : 0.0f;
         }
-        for (int i = threadIdx.x; i < rows * width; i += blockDim.x)
-            pixels[i] =
-                read_pixel(in, place.n, place.top - radius + i / width,
-                           place.left - radius + i % width, place.channel);
+        read_tile(pixels, in, place, side / 2, rows, width);
         __syncthreads();
         for (int x = slice; x < DELTA_SIDE && slice < n_slices; x += (int)n_slices) {
+            const float* next = pixels + first * width + column + x;
             float window[GRADIENT_ROWS]; // of the pixels, as a ring
 #pragma unroll
             for (int i = 0; i < GRADIENT_ROWS - 1; i++)
-                window[i] = pixels[(first + i) * width + column + x];
+                window[i] = next[i * width];
+            next += (GRADIENT_ROWS - 1) * width;
             for (int y = 0; y < DELTA_SIDE; y += GRADIENT_ROWS) {
 #pragma unroll
                 for (int i = 0; i < GRADIENT_ROWS; i++) {
                     window[(i + GRADIENT_ROWS - 1) % GRADIENT_ROWS] =
-                        pixels[(first + y + i + GRADIENT_ROWS - 1) * width + column + x];
+                        next[(y + i) * width];
                     const float value = deltas[(y + i) * DELTA_SIDE + x];
 #pragma unroll
                     for (int r = 0; r < GRADIENT_ROWS; r++)

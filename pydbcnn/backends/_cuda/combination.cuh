@@ -1,6 +1,6 @@
 // The last layer: the channels of the blurred image and of the estimate, weighed.
 
-// Weights are (input, output) of the image, (input, output) of the estimate, and biases.
+// Weights are (input, output) of the image, then of the estimate, and biases.
 __global__ void __launch_bounds__(256)
     combine(Image image, Image estimate, Image out, Region region, const float* weights)
 {
@@ -19,5 +19,5 @@ __global__ void __launch_bounds__(256)
     const long long of_estimate = index_at(estimate, at);
     for (int input = 0; input < estimate.channels; input++, weight += n_outputs)
         sum += read_value(estimate, of_estimate + input) * *weight;
-    write_value(out, pixel_index(out, at.n, at.y, at.x) + output, sum + *weight);
+    write_value(out, index_at(out, at) + output, sum + *weight);
 }

@@ -1,8 +1,9 @@
 // "Valid" correlation with weights (row, column, input, output) of any size: a product
 // of the matrix of all windows, which exists in pieces in shared memory only, and the
-// matrix of weights. What it reads is single precision, and zero outside the array.
+// matrix of weights. All images are single precision with a scale of 1, and zero
+// outside their arrays.
 
-// What becomes of a sum; the numbers are those of `Ending` in layers.py.
+// What becomes of a sum; layers.py has the same numbers.
 enum Ending { PLAIN, BIASED, RECTIFIED, RESIDUAL, MASKED };
 
 // A pixel of a tile: indices of its first channels, and where its window begins in the
@@ -45,7 +46,8 @@ template <class P, class T> struct WindowLoader {
         for (int i = 0; i < EACH; i++) {
             const Window& window = windows[threadIdx.x / T::DEPTH + i * STRIDE];
             const int y = window.y + tap.row, x = window.x + tap.column;
-            const bool inside = exists && y >= 0 && y < in.height && x >= 0 && x < in.width;
+            const bool inside =
+                exists && y >= 0 && y < in.height && x >= 0 && x < in.width;
             left[i] = inside ? tap_data[window.first] : 0.0f;
         }
         tap.advance(step, kernel_size, in.channels);
@@ -111,33 +113,40 @@ __device__ inline float ended(float sum, int ending, float bias, const Image& ot
 
 template <class T>
 __device__ inline void write_sums(const Sums<T>& sums, const Window* windows,
-                                  const Image& out, const Image& other, const float* bias,
-                                  int ending, int first_output)
+                                  const Image& out, const Image& other,
+                                  const float* bias, int ending, int first_output)
 {
     const bool biased = ending != PLAIN && ending != MASKED;
+    float more[T::EACH_ACROSS];
 #pragma unroll
     for (int j = 0; j < T::EACH_ACROSS; j++) {
         const int output = first_output + T::column(j);
-        if (output >= out.channels)
-            continue;
-        const float more = biased ? bias[output] : 0.0f;
+        more[j] = biased && output < out.channels ? bias[output] : 0.0f;
+    }
 #pragma unroll
-        for (int i = 0; i < T::EACH_DOWN; i++) {
-            const Window& window = windows[T::row(i)];
-            if (window.y != FAR_OUTSIDE)
-                write_value(out, window.out + output,
-                            ended(sums.sum[i][j], ending, more, other,
-                                  window.other + output));
+    for (int i = 0; i < T::EACH_DOWN; i++) {
+        const Window& window = windows[T::row(i)];
+        if (window.y == FAR_OUTSIDE)
+            continue;
+        const long long to = window.out, from = window.other;
+#pragma unroll
+        for (int j = 0; j < T::EACH_ACROSS; j++) {
+            const int output = first_output + T::column(j);
+            if (output >= out.channels)
+                continue;
+            ((float*)out.data)[to + output] =
+                ended(sums.sum[i][j], ending, more[j], other, from + output);
         }
     }
 }
 
-// A block computes ROWS pixels of the region, in COLUMNS of the outputs. `other` is what
-// RESIDUAL adds, or whose positive values let sums through if MASKED.
+// A block computes ROWS pixels of the region, in COLUMNS of the outputs. `other` is
+// what RESIDUAL adds, or whose positive values let sums through if MASKED.
+// Its registers are those of 3 blocks on a processor: for 4, some would spill.
 template <class P, int COLUMNS>
-__global__ void __launch_bounds__(128)
-    convolve(Image in, Image out, Region region, const float* weights, const float* bias,
-             Image other, long long kernel_size, long long ending)
+__global__ void __launch_bounds__(128, 3)
+    convolve(Image in, Image out, Region region, const float* weights,
+             const float* bias, Image other, long long kernel_size, long long ending)
 {
     using T = Tile<COLUMNS>;
     extern __shared__ float4 block_memory[];

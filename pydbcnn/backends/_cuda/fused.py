@@ -1,232 +1,124 @@
 """The tuned path: all three layers of common networks in one kernel."""
 
-from dataclasses import dataclass
-
 from . import packing
-
-# Networks that the fused kernels are made for: what the tests compile and look at.
-N_FILTERS = (64, 32)
-KERNEL_SIZES = (9, 1, 5)
-CHANNELS = (1, 3)
-
-_STRIP = 64  # columns of maps of a block, as in strip.cuh
-_BLOCKS_PER_PROCESSOR = 8  # that a launch has, where the image is large enough
-TILE = (8, 16)  # rows and columns of maps that a block takes the gradient of together
-_MAX_GROUPS = 256  # partial gradients: fixed by the shapes alone, as is their sum
-_SHORTEST_SEGMENT = 32  # rows of estimates: above and below, maps are computed twice
-
-
-def is_fused(network):
-    """Whether a network has fused kernels."""
-    return (
-        network.n_filters == N_FILTERS
-        and network.kernel_sizes == KERNEL_SIZES
-        and network.n_channels_in == network.n_channels_out
-        and network.n_channels_in in CHANNELS
-    )
+from .fused_kernels import (
+    MAX_GROUPS,
+    forward_kernel,
+    fragments_of,
+    gradient_kernel,
+    n_blocks,
+    n_gradient_tiles,
+    segment_height,
+)
+from .layers import add_partials, slice_of_layers
+from .surroundings import new_image
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """One of the fused kernels.
+class FusedLayers:
+    """The three layers of a network that `is_fused`, with no maps in device memory.
 
     Parameters
     ----------
-    name : str
-    shared_memory : int
-        Bytes that a block needs.
-    threads : int
-        Of a block.
+    runtime : Runtime
+    network : Network
+    params : device array of shape (n_params,)
+        float32.
+    precision : {"float32", "tf32", "bfloat16"}
+        There is a backward pass for "tf32" alone.
     """
 
-    name: str
-    shared_memory: int
-    threads: int
+    def __init__(self, runtime, network, params, precision):
+        self._runtime, self._network, self._params = runtime, network, params
+        self._kernel = forward_kernel(network, precision)
+        self._biases = self._packed(packing.biases_in_order)
+        if precision == "float32":
+            self._weights = (self._packed(packing.float32_weights),)
+        else:
+            fragments = fragments_of(precision)
+            weights = self._packed(packing.mma_weights, fragments)
+            self._weights = weights, self._biases
 
+    def kept(self):
+        """Maps that `forward` keeps for `backward`; see `Layers.kept`."""
+        return []
 
-def forward_kernel(network, precision):
-    """The kernel for a network that `is_fused`."""
-    sizes = _template_sizes(network)
-    arguments = ", ".join(map(str, sizes))
-    if precision == "float32":
-        return Kernel(f"forward_float32<{arguments}>", _float32_bytes(*sizes), 128)
-    fragments = fragments_of(precision)
-    name = f"forward_mma<{fragments.name}, {arguments}>"
-    return Kernel(name, _mma_bytes(fragments, *sizes), 128)
-
-
-def gradient_kernel(network):
-    """The kernel of the gradient, in tf32, for a network that `is_fused`."""
-    sizes = _template_sizes(network)
-    arguments = ", ".join(map(str, sizes))
-    name = f"gradient_mma<{packing.TF32.name}, {arguments}>"
-    return Kernel(name, _gradient_bytes(*sizes), 256)
-
-
-def _template_sizes(network):
-    first, _, last = network.kernel_sizes
-    return network.n_channels_in, *network.n_filters, first, last
-
-
-def fragments_of(precision):
-    """How tensor cores hold a precision."""
-    return {"tf32": packing.TF32, "bfloat16": packing.BFLOAT16}[precision]
-
-
-def _float32_bytes(channels, n_1, n_2, side_1, side_3):
-    """As in ``ForwardFloat32``."""
-    rows, strip = 2, 8
-    width = -(-(_STRIP + side_1 - 1) // 4) * 4
-    inputs = channels * (rows + side_1 - 1) * width
-    sums = (rows + side_3 - 1) * (_STRIP - side_3 + 1) * channels
-    return 4 * (strip + inputs + sums + rows * n_1 * _STRIP)
-
-
-def _mma_bytes(fragments, channels, n_1, n_2, side_1, side_3):
-    """As in ``ForwardMma``."""
-    rows, strip = 4, 8
-    row = -(-side_1 * channels // fragments.n_values) * fragments.n_values
-    offsets = 8 * -(-side_1 * row // fragments.step)
-    ring = -(-(rows + side_1 - 1) // rows) * rows
-    inputs = 2 * ring * (_STRIP + side_1 - 1) * channels
-    maps = rows * (_STRIP + side_3 - 1) * (n_2 // fragments.n_values + 4)
-    sums = (rows + side_3 - 1) * (_STRIP - side_3 + 1) * channels
-    return 4 * (strip + offsets + inputs + maps + sums)
-
-
-def _gradient_bytes(channels, n_1, n_2, side_1, side_3):
-    """As in ``GradientMma``."""
-    offsets = sum(8 * -(-side * side * channels // 8) for side in (side_1, side_3))
-    parts = sum(
-        (TILE[0] + side - 1) * (TILE[1] + side - 1) * channels
-        for side in (side_1, side_3)
-    )
-    maps = TILE[0] * TILE[1] * (n_1 + 8 + 2 * (n_2 + 8))
-    return 4 * (-(-(offsets + parts) // 4) * 4 + maps)
-
-
-def segment_height(region, side_3, n_processors):
-    """Rows of estimates of a block, so that all processors have some.
-
-    The result of a launch does not depend on it.
-    """
-    across = -(-region.width // (_STRIP - side_3 + 1))
-    wanted = max(1, _BLOCKS_PER_PROCESSOR * n_processors // (region.n * across))
-    return max(min(_SHORTEST_SEGMENT, region.height), -(-region.height // wanted))
-
-
-def n_blocks(region, height, side_3):
-    """Blocks of a launch: strips across, segments down, images."""
-    across = -(-region.width // (_STRIP - side_3 + 1))
-    return region.n * across * -(-region.height // height)
-
-
-@dataclass(frozen=True)
-class Packed:
-    """Weights of the layers on the device, in the order of the fused kernels."""
-
-    kernel: Kernel
-    weights: tuple
-    side_3: int
-    residual: bool
-
-
-def pack_forward(runtime, network, params, precision):
-    """Pack the parameters, which lie on the device.
-
-    Returns
-    -------
-    packed : Packed
-    """
-    kernel = forward_kernel(network, precision)
-    if precision == "float32":
-        weights = (_pack(runtime, params, packing.float32_weights, network),)
-    else:
-        fragments = fragments_of(precision)
-        weights = (
-            _pack(runtime, params, packing.mma_weights, network, fragments),
-            _pack(runtime, params, packing.biases_in_order, network),
+    def estimate(self, source, out, region):
+        """The estimate of a region; see `Layers.estimate`."""
+        side = self._network.kernel_sizes[2]
+        height = segment_height(region, side, self._runtime.n_processors)
+        self._runtime.launch(
+            self._kernel.name,
+            (n_blocks(region, height, side),),
+            (self._kernel.threads,),
+            (
+                source,
+                out,
+                region,
+                *self._weights,
+                height,
+                int(self._network.residual),
+            ),
+            shared_memory=self._kernel.shared_memory,
         )
-    return Packed(kernel, weights, network.kernel_sizes[2], network.residual)
 
+    def forward(self, source, region):
+        """The estimate, as a new image, and no maps; see `Layers.forward`."""
+        estimate = new_image(self._runtime, region, self._network.n_channels_out)
+        self.estimate(source, estimate, region)
+        return estimate, []
 
-def _pack(runtime, params, order, network, fragments=None):
-    """Parameters in an order of packing.py: words of fragments, or floats."""
-    if fragments is None:
-        name, dtype, places = (
-            "Float32Words",
-            "float32",
-            runtime.constant(order, network),
+    def backward(self, source, maps, delta, region, gradient):
+        """Add the gradient of the layers; see `Layers.backward`."""
+        partial = self.partial_gradients(source, delta, region)
+        add_partials(self._runtime, partial, gradient[slice_of_layers(self._network)])
+
+    def partial_gradients(self, source, delta, region):
+        """Gradients of the layers' parameters, to be summed over the first axis.
+
+        Parameters
+        ----------
+        source, delta : Image
+            What the layers see, and the deltas of the estimate: zero outside.
+        region : Region
+            Of the deltas.
+
+        Returns
+        -------
+        partial : device array of shape (n_groups, n_params of the layers)
+        """
+        kernel = gradient_kernel(self._network)
+        region = region.grown(self._network.kernel_sizes[2] // 2)
+        down, across = n_gradient_tiles(region)
+        n_groups = min(MAX_GROUPS, region.n * down * across)
+        n_params = slice_of_layers(self._network)
+        n_params = n_params.stop - n_params.start
+        partial = self._runtime.xp.empty((n_groups, n_params), "float32")
+        weights = self._packed(packing.gradient_weights, packing.TF32)
+        self._runtime.launch(
+            kernel.name,
+            (n_groups,),
+            (kernel.threads,),
+            (source, delta, region, weights, self._biases, down, across, partial),
+            shared_memory=kernel.shared_memory,
         )
-        n_words = len(places)
-    else:
-        name, dtype = fragments.name, "uint32"
-        places = runtime.constant(order, network, fragments)
-        n_words = len(places) // fragments.n_values
-    words = runtime.xp.empty(n_words, dtype)
-    runtime.launch(
-        f"pack_words<{name}>",
-        (-(-n_words // packing.THREADS),),
-        (packing.THREADS,),
-        (params, places, n_words, words),
-    )
-    return words
+        return partial
 
-
-def forward(runtime, packed, source, out, region):
-    """Estimate the pixels of a region: the three layers, and the residual if any."""
-    height = segment_height(region, packed.side_3, runtime.n_processors)
-    runtime.launch(
-        packed.kernel.name,
-        (n_blocks(region, height, packed.side_3),),
-        (packed.kernel.threads,),
-        (source, out, region, *packed.weights, height, int(packed.residual)),
-        shared_memory=packed.kernel.shared_memory,
-    )
-
-
-def n_gradient_tiles(region):
-    """Tiles of maps of an image, down and across."""
-    return tuple(
-        -(-size // side)
-        for size, side in zip((region.height, region.width), TILE, strict=True)
-    )
-
-
-def partial_gradients(runtime, network, params, source, delta, region):
-    """Gradients of the layers' parameters, to be summed over the first axis.
-
-    Parameters
-    ----------
-    source, delta : Image
-        What the layers see, and the deltas of the estimate: zero outside.
-    region : Region
-        Of the deltas.
-
-    Returns
-    -------
-    partial : device array of shape (n_groups, n_params of the layers)
-    """
-    kernel = gradient_kernel(network)
-    region = region.grown(network.kernel_sizes[2] // 2)
-    down, across = n_gradient_tiles(region)
-    n_groups = min(_MAX_GROUPS, region.n * down * across)
-    n_params = sum(layer.n_weights + layer.n_outputs for layer in network.layers)
-    partial = runtime.xp.empty((n_groups, n_params), "float32")
-    runtime.launch(
-        kernel.name,
-        (n_groups,),
-        (kernel.threads,),
-        (
-            source,
-            delta,
-            region,
-            _pack(runtime, params, packing.gradient_weights, network, packing.TF32),
-            _pack(runtime, params, packing.biases_in_order, network),
-            down,
-            across,
-            partial,
-        ),
-        shared_memory=kernel.shared_memory,
-    )
-    return partial
+    def _packed(self, order, fragments=None):
+        """Parameters in an order of packing.py: words of fragments, or floats."""
+        network = self._network
+        if fragments is None:
+            name, dtype = "Float32Words", "float32"
+            places = self._runtime.constant(order, network)
+            n_words = len(places)
+        else:
+            name, dtype = fragments.name, "uint32"
+            places = self._runtime.constant(order, network, fragments)
+            n_words = len(places) // fragments.n_values
+        words = self._runtime.xp.empty(n_words, dtype)
+        self._runtime.launch(
+            f"pack_words<{name}>",
+            (-(-n_words // packing.THREADS),),
+            (packing.THREADS,),
+            (self._params, places, n_words, words),
+        )
+        return words

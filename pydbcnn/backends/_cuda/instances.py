@@ -1,7 +1,7 @@
 """Every kernel that a run can need: what the tests compile and look at."""
 
 from ..._network import Network
-from . import blur, fused, layers
+from . import blur, fused_kernels, layers
 
 PLAIN = 75  # compute capability, as of all that NVRTC knows since CUDA 13
 TENSOR_CORES = 80  # those of tf32 and bfloat16
@@ -27,16 +27,18 @@ def kernel_instances():
 def _packing():
     yield "pack_words<Float32Words>", PLAIN
     for precision in ("tf32", "bfloat16"):
-        yield f"pack_words<{fused.fragments_of(precision).name}>", TENSOR_CORES
+        yield f"pack_words<{fused_kernels.fragments_of(precision).name}>", TENSOR_CORES
 
 
 def _fused_kernels():
-    for channels in fused.CHANNELS:
-        network = Network(channels, channels, fused.N_FILTERS, fused.KERNEL_SIZES)
-        yield fused.forward_kernel(network, "float32").name, PLAIN
+    for channels in fused_kernels.CHANNELS:
+        network = Network(
+            channels, channels, fused_kernels.N_FILTERS, fused_kernels.KERNEL_SIZES
+        )
+        yield fused_kernels.forward_kernel(network, "float32").name, PLAIN
         for precision in ("tf32", "bfloat16"):
-            yield fused.forward_kernel(network, precision).name, TENSOR_CORES
-        yield fused.gradient_kernel(network).name, TENSOR_CORES
+            yield fused_kernels.forward_kernel(network, precision).name, TENSOR_CORES
+        yield fused_kernels.gradient_kernel(network).name, TENSOR_CORES
 
 
 def _kernels_of_any_size():

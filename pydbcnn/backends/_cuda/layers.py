@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from .arrays import ZERO
 from .chunks import chunks
-from .surroundings import as_single_precision, covers, new_image
+from .surroundings import as_single_precision, copy, covers, new_image
 
 KERNEL_TYPES = {"float32": "Float32", "tf32": "Tf32", "bfloat16": "Bfloat16"}
 MAPS_BUDGET = 2**25  # bytes of the maps of a part, which then stay in a large cache
@@ -64,7 +64,7 @@ def convolve(
     source : Image
         float32, with a scale of 1; what lies outside counts as zero.
     out : Image
-        Has all pixels of the region.
+        As `source`, with all pixels of the region.
     region : Region
     weights : device array of shape (kernel_size, kernel_size, inputs, outputs)
     bias : device array of shape (outputs,), optional
@@ -94,10 +94,8 @@ def convolve(
     )
 
 
-def layers_forward(
-    runtime, network, params, source, out, region, precision, budget=MAPS_BUDGET
-):
-    """The estimate of the three layers, in parts whose maps fit some memory.
+class Layers:
+    """The three layers of any network, one after the other, maps in device memory.
 
     Parameters
     ----------
@@ -105,131 +103,143 @@ def layers_forward(
     network : Network
     params : device array of shape (n_params,)
         float32.
-    source : Image
-        The filtered image, of any type, mirrored outside.
-    out : Image
-        Has all pixels of the region.
-    region : Region
     precision : {"float32", "tf32", "bfloat16"}
-    budget : int, default=2**25
-        Bytes that the maps may have; the result does not depend on it.
+        Of the factors of products.
     """
-    maps = [(source.array.shape[3], network.layers_radius)]
-    maps += list(zip(network.n_filters, _margins(network), strict=False))
-    for first, part in chunks(region, maps, budget):
-        image = images_of(source, first, part.n)
-        seen = part.grown(network.layers_radius)
-        if not covers(image, seen):
-            image = as_single_precision(runtime, image, seen)
-        _forward(
-            runtime,
-            network,
-            params,
-            image,
-            images_of(out, first, part.n),
-            part,
-            precision,
-        )
 
+    def __init__(self, runtime, network, params, precision):
+        self._runtime, self._network, self._params = runtime, network, params
+        self._precision = precision
 
-def layers_forward_with_maps(runtime, network, params, source, region, precision):
-    """As `layers_forward`, in one go, for the backward pass.
+    def kept(self):
+        """Maps that `forward` keeps for `backward`.
 
-    Parameters
-    ----------
-    source : Image
-        float32, with a scale of 1 and all that the layers see.
+        Returns
+        -------
+        kept : list of (int, int)
+            Channels of each, and the pixels by which it reaches beyond the estimate.
+        """
+        return list(zip(self._network.n_filters, self._margins(), strict=False))
 
-    Returns
-    -------
-    estimate : Image
-        float32.
-    maps : list of Image
-        The source, and the rectified maps of the hidden layers.
-    """
-    estimate = new_image(runtime, region, network.n_channels_out)
-    hidden = _forward(runtime, network, params, source, estimate, region, precision)
-    return estimate, [source, *hidden]
+    def estimate(self, source, out, region, *, budget=MAPS_BUDGET):
+        """The estimate of a region, in parts whose maps fit some memory.
 
+        Parameters
+        ----------
+        source : Image
+            What the layers see, of any type, mirrored outside.
+        out : Image
+            Of any type, with all pixels of the region.
+        region : Region
+        budget : int, default=2**25
+            Bytes that the maps may have; the result does not depend on it.
+        """
+        radius = self._network.layers_radius
+        channels_in, channels_out = (image.array.shape[3] for image in (source, out))
+        maps = [(channels_in, radius), *self.kept(), (channels_out, 0)]
+        for first, part in chunks(region, maps, budget):
+            image, seen = images_of(source, first, part.n), part.grown(radius)
+            if not covers(image, seen):
+                image = as_single_precision(self._runtime, image, seen)
+            self._write_estimate(image, images_of(out, first, part.n), part)
 
-def _forward(runtime, network, params, source, out, region, precision):
-    weights, biases = network.views(params)
-    maps = [source]
-    margins = _margins(network)
-    for weight, bias, margin in zip(weights[:-1], biases[:-1], margins, strict=False):
-        seen = region.grown(margin)
-        maps.append(new_image(runtime, seen, weight.shape[3]))
-        convolve(
-            runtime,
-            precision,
-            maps[-2],
-            maps[-1],
-            seen,
-            weight,
-            bias=bias,
-            ending=RECTIFIED,
-        )
-    convolve(
-        runtime,
-        precision,
-        maps[-1],
-        out,
-        region,
-        weights[-1],
-        bias=biases[-1],
-        ending=RESIDUAL if network.residual else BIASED,
-        other=source,
-    )
-    return maps[1:]
+    def _write_estimate(self, source, out, region):
+        """Through an image of single precision, if `out` is none."""
+        if covers(out, region):
+            self._estimate(source, out, region)
+            return
+        estimate, _ = self.forward(source, region)
+        copy(self._runtime, estimate, out, region)
 
+    def forward(self, source, region):
+        """The estimate of a region, in one go, with what the backward pass needs.
 
-def layers_backward(runtime, network, params, maps, delta, region, gradient, precision):
-    """Add the gradient of the three layers.
+        Parameters
+        ----------
+        source : Image
+            float32, with a scale of 1 and all that the layers see.
+        region : Region
 
-    Parameters
-    ----------
-    maps : list of Image
-        Of `layers_forward_with_maps`.
-    delta : Image
-        Of the estimate, float32: the pixels of the region and no more.
-    region : Region
-    gradient : device array of shape (n_params,)
-        What the layers have in it grows by the gradient of this region.
-    """
-    weights, _ = network.views(params)
-    parts = _with_biases(network, gradient)
-    for layer in reversed(range(len(weights))):
-        add_weights_gradient(
-            runtime,
-            precision,
-            maps[layer],
-            delta,
-            region,
-            weights[layer].shape[0],
-            parts[layer],
-        )
-        if layer > 0:
-            region = region.grown(weights[layer].shape[0] // 2)
-            delta = _delta_of_maps(
-                runtime, precision, delta, region, weights[layer], maps[layer]
+        Returns
+        -------
+        estimate : Image
+            float32.
+        maps : list of Image
+            The rectified maps of the hidden layers.
+        """
+        estimate = new_image(self._runtime, region, self._network.n_channels_out)
+        return estimate, self._estimate(source, estimate, region)
+
+    def _estimate(self, source, out, region):
+        weights, biases = self._network.views(self._params)
+        maps = [source]
+        for weight, bias, margin in zip(
+            weights[:-1], biases[:-1], self._margins(), strict=False
+        ):
+            seen = region.grown(margin)
+            maps.append(new_image(self._runtime, seen, weight.shape[3]))
+            self._convolve(maps[-2], maps[-1], seen, weight, bias, RECTIFIED)
+        ending = RESIDUAL if self._network.residual else BIASED
+        self._convolve(maps[-1], out, region, weights[-1], biases[-1], ending, source)
+        return maps[1:]
+
+    def backward(self, source, maps, delta, region, gradient):
+        """Add the gradient of the three layers.
+
+        Parameters
+        ----------
+        source : Image
+        maps : list of Image
+            As for and from `forward`.
+        delta : Image
+            Of the estimate, float32: the pixels of the region and no more.
+        region : Region
+        gradient : device array of shape (n_params,)
+            What the layers have in it grows by the gradient of this region.
+        """
+        weights, _ = self._network.views(self._params)
+        parts = _with_biases(self._network, gradient)
+        maps = [source, *maps]
+        for layer in reversed(range(len(weights))):
+            side = weights[layer].shape[0]
+            add_weights_gradient(
+                self._runtime,
+                self._precision,
+                maps[layer],
+                delta,
+                region,
+                side,
+                parts[layer],
             )
+            if layer > 0:
+                region = region.grown(side // 2)
+                delta = self._delta_of_maps(delta, region, weights[layer], maps[layer])
 
+    def _delta_of_maps(self, delta, region, weights, maps):
+        """The transposed correlation: that with the weights turned round."""
+        result = new_image(self._runtime, region, weights.shape[2], outside=ZERO)
+        turned = weights[::-1, ::-1].swapaxes(2, 3)
+        turned = self._runtime.xp.ascontiguousarray(turned)
+        self._convolve(delta, result, region, turned, None, MASKED, maps)
+        return result
 
-def _delta_of_maps(runtime, precision, delta, region, weights, maps):
-    """The transposed correlation: that with the weights turned round."""
-    flipped = weights[::-1, ::-1].swapaxes(2, 3)
-    result = new_image(runtime, region, weights.shape[2], outside=ZERO)
-    convolve(
-        runtime,
-        precision,
-        delta,
-        result,
-        region,
-        runtime.xp.ascontiguousarray(flipped),
-        ending=MASKED,
-        other=maps,
-    )
-    return result
+    def _convolve(self, source, out, region, weights, bias, ending, other=None):
+        convolve(
+            self._runtime,
+            self._precision,
+            source,
+            out,
+            region,
+            weights,
+            bias=bias,
+            ending=ending,
+            other=other,
+        )
+
+    def _margins(self):
+        """Pixels by which what each layer gives reaches beyond the estimate."""
+        radii = [layer.kernel_size // 2 for layer in self._network.layers]
+        return [sum(radii[layer:]) for layer in range(1, len(radii) + 1)]
 
 
 def add_weights_gradient(
@@ -291,12 +301,6 @@ def images_of(image, first, n):
     return replace(image, array=image.array[first : first + n])
 
 
-def _margins(network):
-    """Pixels by which the maps of each layer reach beyond the estimate."""
-    radii = [layer.kernel_size // 2 for layer in network.layers]
-    return [sum(radii[layer:]) for layer in range(1, len(radii) + 1)]
-
-
 def _with_biases(network, gradient):
     """The part of each layer: its weights and biases."""
     parts, start = [], network.n_filter_params
@@ -305,3 +309,9 @@ def _with_biases(network, gradient):
         parts.append(gradient[start:end])
         start = end
     return parts
+
+
+def slice_of_layers(network):
+    """Where the flat vector has the weights and biases of the layers."""
+    start = network.n_filter_params
+    return slice(start, network.n_params - network.n_tail_params)

@@ -3,21 +3,22 @@
 // Deltas (estimate - target) / count of a region, in `delta`; each block leaves the sum
 // of the squared differences that its threads have seen, in double precision.
 __global__ void __launch_bounds__(256)
-    squared_error(Image estimate, Image target, Image delta, Region region, double* squares,
-                  float count)
+    squared_error(Image estimate, Image target, Image delta, Region region,
+                  double* squares, float count)
 {
     extern __shared__ float4 block_memory[];
     double* sums = (double*)block_memory;
     const int channels = estimate.channels;
     const long long n_items = region.n * region.height * region.width * channels;
     double sum = 0.0;
-    for (long long item = (long long)blockIdx.x * blockDim.x + threadIdx.x; item < n_items;
-         item += (long long)gridDim.x * blockDim.x) {
+    const long long stride = (long long)gridDim.x * blockDim.x;
+    long long item = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    for (; item < n_items; item += stride) {
         const Place at(region, item / channels);
         const int channel = (int)(item % channels);
         const float error = read_pixel(estimate, at.n, at.y, at.x, channel)
             - read_pixel(target, at.n, at.y, at.x, channel);
-        write_value(delta, pixel_index(delta, at.n, at.y, at.x) + channel, error / count);
+        write_value(delta, index_at(delta, at) + channel, error / count);
         sum += (double)error * error;
     }
     sums[threadIdx.x] = sum;

@@ -16,13 +16,14 @@ __global__ void __launch_bounds__(256)
 }
 
 __global__ void __launch_bounds__(256)
-    sgd(float* params, float* velocity, const float* gradient, long long n, float momentum,
-        float learning_rate)
+    sgd(float* params, float* velocity, const float* gradient, long long n,
+        float momentum, float learning_rate)
 {
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= n)
         return;
     const float step = __fmul_rn(learning_rate, gradient[i]);
     velocity[i] = __fadd_rn(__fmul_rn(momentum, velocity[i]), -step);
-    params[i] = __fadd_rn(params[i], __fadd_rn(__fmul_rn(momentum, velocity[i]), -step));
+    const float change = __fadd_rn(__fmul_rn(momentum, velocity[i]), -step);
+    params[i] += change;
 }

@@ -29,8 +29,8 @@ template <int COLUMNS_> struct Tile {
     }
 };
 
-// The factors of one step. A row is 4 longer than the tile, so that writers of different
-// depths meet different banks.
+// The factors of one step. A row is 4 longer than the tile, so that writers of
+// different depths meet different banks.
 template <class T> struct Factors {
     alignas(16) float left[T::DEPTH][T::ROWS + 4];
     alignas(16) float right[T::DEPTH][T::COLUMNS];

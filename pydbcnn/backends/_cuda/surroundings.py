@@ -36,9 +36,14 @@ def covers(image, region):
 def as_single_precision(runtime, image, region):
     """What the network sees of an image in a region, as float32."""
     out = new_image(runtime, region, image.array.shape[3])
+    copy(runtime, image, out, region)
+    return out
+
+
+def copy(runtime, image, out, region):
+    """Pixels of a region from one image to another of any type and scale."""
     one = runtime.xp.ones((1, 1), np.float32)
     correlate_channels(runtime, image, out, region, one)
-    return out
 
 
 def filtered(runtime, quadrant, image, region):

@@ -1,4 +1,4 @@
-"""Loss and gradient of any network, layer by layer."""
+"""Loss and gradient of any network."""
 
 from dataclasses import dataclass, field
 
@@ -6,14 +6,9 @@ import numpy as np
 
 from .arrays import ZERO, Image, Region
 from .chunks import chunks
-from .layers import (
-    PLAIN,
-    add_partials,
-    add_weights_gradient,
-    convolve,
-    layers_backward,
-    layers_forward_with_maps,
-)
+from .fused import FusedLayers
+from .fused_kernels import is_fused
+from .layers import PLAIN, Layers, add_partials, add_weights_gradient, convolve
 from .surroundings import (
     ADDED,
     combination,
@@ -57,17 +52,19 @@ def loss_and_gradient(
         Zero for the filter, which is not trained.
     """
     gradient = runtime.xp.zeros(network.n_params, np.float32)
+    fused = precision == "tf32" and is_fused(network)
+    layers = (FusedLayers if fused else Layers)(runtime, network, params, precision)
     squares = []
     whole = Region(len(targets), 0, 0, *targets.shape[1:3])
-    for first, region in chunks(whole, maps_of(network), budget):
+    for first, region in chunks(whole, maps_of(network, layers), budget):
         some = slice(first, first + region.n)
         image = Image(patches[some], -network.radius, -network.radius)
-        run = _forward(runtime, network, params, image, region, precision)
+        run = _forward(runtime, network, params, image, region, layers)
         delta, part = _squared_error(
             runtime, run.estimates[-1], Image(targets[some]), region, targets.size
         )
         squares.append(part)
-        _backward(runtime, network, params, run, delta, gradient, precision)
+        _backward(runtime, network, params, run, delta, gradient, layers)
     total = sum(float(runtime.to_host(part).sum()) for part in squares)
     return total / targets.size / 2, gradient
 
@@ -80,8 +77,10 @@ class Run:
     ----------
     image : Image
         The blurred input, x.
+    seen : Image
+        What the layers see, w.
     maps : list of Image
-        The filtered input, w, and the rectified maps of the hidden layers.
+        The rectified maps of the hidden layers, where the layers keep them.
     regions : list of Region
         Of each estimate.
     estimates : list of Image
@@ -91,20 +90,19 @@ class Run:
     """
 
     image: Image
+    seen: Image
     maps: list
     regions: list
     estimates: list
     missing: list = field(default_factory=list)
 
 
-def maps_of(network):
+def maps_of(network, layers):
     """Channels and margins of the maps and deltas in memory, for `chunks`."""
     margin = network.n_back_projections * _back_projection_radius(network)
-    radii = [layer.kernel_size // 2 for layer in network.layers]
     around = 2 * (network.n_back_projections + network.combine + 1)
     return [
-        (2 * network.n_filters[0], margin + radii[1] + radii[2]),
-        (2 * network.n_filters[1], margin + radii[2]),
+        *((2 * channels, margin + reach) for channels, reach in layers.kept()),
         (network.n_channels_in, margin + network.layers_radius),
         (around * network.n_channels_out, margin),
     ]
@@ -114,17 +112,15 @@ def _back_projection_radius(network):
     return sum(size // 2 for size in network.back_projection_sizes)
 
 
-def _forward(runtime, network, params, image, region, precision):
+def _forward(runtime, network, params, image, region, layers):
     radius = _back_projection_radius(network)
     seen = region.grown(network.n_back_projections * radius)
     source, quadrant = image, network.filter_view(params)
     if quadrant is not None:
         around = seen.grown(network.layers_radius)
         source = filtered(runtime, quadrant, image, around)
-    estimate, maps = layers_forward_with_maps(
-        runtime, network, params, source, seen, precision
-    )
-    run = Run(image, maps, [seen], [estimate])
+    estimate, maps = layers.forward(source, seen)
+    run = Run(image, source, maps, [seen], [estimate])
     for kernels in network.back_projection_views(params):
         seen = seen.grown(-radius)
         _back_project(runtime, kernels, run, seen)
@@ -170,7 +166,7 @@ def _squared_error(runtime, estimate, target, region, count):
     return delta, squares
 
 
-def _backward(runtime, network, params, run, delta, gradient, precision):
+def _backward(runtime, network, params, run, delta, gradient, layers):
     if network.combine:
         delta = _combination_backward(runtime, network, params, run, delta, gradient)
     kernels = network.back_projection_views(params)
@@ -179,16 +175,7 @@ def _backward(runtime, network, params, run, delta, gradient, precision):
         delta = _back_projection_backward(
             runtime, kernels[index], slopes[index], run, delta, index
         )
-    layers_backward(
-        runtime,
-        network,
-        params,
-        run.maps,
-        delta,
-        run.regions[0],
-        gradient,
-        precision,
-    )
+    layers.backward(run.seen, run.maps, delta, run.regions[0], gradient)
 
 
 def _combination_backward(runtime, network, params, run, delta, gradient):

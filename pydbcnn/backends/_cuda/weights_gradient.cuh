@@ -1,5 +1,5 @@
-// Gradients of HWIO weights and biases: the transposed matrix of all windows, with a row
-// of ones below it, times the deltas.
+// Gradients of HWIO weights and biases: the transposed matrix of all windows, with a
+// row of ones below it, times the deltas.
 
 // The left factors are numbers of the maps, whose rows of weights a thread keeps, at
 // pixels that all threads walk through.
@@ -26,8 +26,8 @@ template <class P, class T> struct GradientLoader {
         x = place.x - region.left;
         y = place.y - region.top;
         const long long top = place.y - maps.top - kernel_size / 2;
-        const long long left_side = place.x - maps.left - kernel_size / 2;
-        index = ((place.n * maps.height + top) * maps.width + left_side) * maps.channels;
+        const long long side = place.x - maps.left - kernel_size / 2;
+        index = ((place.n * maps.height + top) * maps.width + side) * maps.channels;
     }
 
     __device__ void advance(const Image& maps, const Region& region)
@@ -53,8 +53,8 @@ template <class P, class T> struct GradientLoader {
             const bool inside = pixel + depth < end;
 #pragma unroll
             for (int i = 0; i < EACH; i++)
-                left[i][depth] = inside && offset[i] >= 0 ? values[index + offset[i]]
-                                                          : instead[i];
+                left[i][depth] =
+                    inside && offset[i] >= 0 ? values[index + offset[i]] : instead[i];
             advance(maps, region);
         }
 #pragma unroll
@@ -74,7 +74,8 @@ template <class P, class T> struct GradientLoader {
         for (int depth = 0; depth < T::DEPTH; depth++)
 #pragma unroll
             for (int i = 0; i < EACH; i++)
-                factors.left[depth][threadIdx.x + i * T::THREADS] = P::round(left[i][depth]);
+                factors.left[depth][threadIdx.x + i * T::THREADS] =
+                    P::round(left[i][depth]);
         factors.template store_right<P>(right);
     }
 };
@@ -84,7 +85,7 @@ template <class P, class T> struct GradientLoader {
 // sums are (split, row, output). Maps and deltas are single precision; the deltas are
 // those of the region and no more, and the maps have all that its windows see.
 template <class P, int COLUMNS>
-__global__ void __launch_bounds__(128)
+__global__ void __launch_bounds__(128, 3)
     weights_gradient(Image maps, Image delta, Region region, long long kernel_size,
                      long long n_rows, float* partials, long long n_splits)
 {
@@ -121,7 +122,8 @@ __global__ void __launch_bounds__(128)
         for (int j = 0; j < T::EACH_ACROSS; j++) {
             const int output = first_output + T::column(j);
             if (row < n_rows && output < delta.channels)
-                partials[(split * n_rows + row) * delta.channels + output] = sums.sum[i][j];
+                partials[(split * n_rows + row) * delta.channels + output] =
+                    sums.sum[i][j];
         }
     }
 }

@@ -1,0 +1,1 @@
+"""The GPU engine beside PyTorch: what `make bench-gpu` measures and reports."""
