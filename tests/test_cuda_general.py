@@ -447,3 +447,16 @@ def test_the_narrowest_tile_is_taken(n_outputs):
     assert tile.columns >= min(n_outputs, 64)
     narrower = [other for other in layers.TILES if other.columns < tile.columns]
     assert all(other.columns < n_outputs for other in narrower)
+
+
+@pytest.mark.parametrize("side", ["host", "device"])
+def test_no_images_give_no_estimates(side):
+    network = NETWORKS["common"]
+    runtime = HostRuntime()
+    images = np.zeros((0, 8, 9, 1), np.uint8)
+    given = images if side == "host" else runtime.to_device(images)
+    output = CudaBackend(runtime=runtime).forward(
+        network, params_of(network), given, data_range=255.0
+    )
+    assert output.shape == images.shape
+    assert output.dtype == images.dtype
