@@ -460,3 +460,20 @@ def test_no_images_give_no_estimates(side):
     )
     assert output.shape == images.shape
     assert output.dtype == images.dtype
+
+
+@pytest.mark.parametrize("n_parts", [1, 7, 8, 300])
+@pytest.mark.parametrize("n", [1, 32, 81])
+def test_partial_sums_are_added_in_double_precision(n, n_parts):
+    random_state = np.random.RandomState(0)
+    partials = random_state.normal(size=(n_parts, n)).astype(np.float32)
+    partials[0] += 1e6  # of single precision, the others would lose most digits
+    start = random_state.normal(size=n).astype(np.float32)
+
+    def added(runtime):
+        gradient = runtime.to_device(start)
+        layers.add_partials(runtime, runtime.to_device(partials), gradient)
+        return runtime.to_host(gradient)
+
+    exact = partials.sum(axis=0, dtype=np.float64).astype(np.float32)
+    assert np.array_equal(in_all_orders(added), start + exact)
