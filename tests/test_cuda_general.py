@@ -477,3 +477,10 @@ def test_partial_sums_are_added_in_double_precision(n, n_parts):
 
     exact = partials.sum(axis=0, dtype=np.float64).astype(np.float32)
     assert np.array_equal(in_all_orders(added), start + exact)
+
+
+@pytest.mark.parametrize(
+    ("side", "n_slices"), [(1, 32), (3, 32), (5, 25), (9, 7), (17, 2), (25, 1)]
+)
+def test_slices_of_the_gradient_of_a_kernel_are_no_more_than_columns(side, n_slices):
+    assert training.gradient_slices(side) == n_slices
