@@ -15,6 +15,8 @@ from pydbcnn.backends._cuda.instances import kernel_instances
 from pydbcnn.backends._cuda.source import COMPILE_OPTIONS, kernel_source
 
 ARCHITECTURES = (75, 80, 90, 100, 120)
+# What CuPy adds to the options of every kernel: numbers below 2**-126 become zero.
+CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 _REGISTERS = 65536  # of a processor, for all threads of a block
 _GRANULE = 8  # registers of a thread are given in such portions
 _MAX_THREADS = 1024  # of a block whose kernel has no launch bounds
@@ -116,7 +118,12 @@ def compile_kernels(names, architecture, source=None):
 
 
 def _compile(program, architecture):
-    options = (*COMPILE_OPTIONS, f"-arch=sm_{architecture}", "--ptxas-options=-v")
+    options = (
+        *COMPILE_OPTIONS,
+        *CUPY_OPTIONS,
+        f"-arch=sm_{architecture}",
+        "--ptxas-options=-v",
+    )
     try:
         nvrtc.compileProgram(program, options)
     except nvrtc.NVRTCError as error:

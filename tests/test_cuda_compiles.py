@@ -1,5 +1,6 @@
 """Every CUDA kernel compiles for every architecture, and keeps to its registers."""
 
+import inspect
 import platform
 import re
 import sys
@@ -11,6 +12,7 @@ if not (sys.platform == "linux" and platform.machine() == "x86_64"):
 
 from kernel_resources import (
     ARCHITECTURES,
+    CUPY_OPTIONS,
     KernelCompileError,
     Resources,
     compile_kernels,
@@ -144,3 +146,10 @@ def test_table():
         "| `f<1>` | 20 | 30, 8 spilled, 8 stack, 512 shared |",
         "| `g` |  | 40 |",
     ]
+
+
+def test_kernels_are_compiled_with_the_options_of_cupy():
+    from cupy.cuda import compiler
+
+    source = inspect.getsource(compiler)
+    assert all(f"options += ('{option}',)" in source for option in CUPY_OPTIONS)

@@ -283,3 +283,13 @@ def test_segments_cover_an_image(size, n_processors):
         == size[0] * -(-size[2] // 60) * segments
     )
     assert (segments - 1) * height < region.height
+
+
+def test_constants_are_on_the_device_before_any_stream_can_use_them():
+    runtime, waits = HostRuntime(), []
+    runtime.synchronize = lambda: waits.append(len(runtime._constants))
+    network = Network(1, 1)
+    for _ in range(2):
+        biases = runtime.constant(packing.biases_in_order, network)
+    assert biases is runtime.constant(packing.biases_in_order, network)
+    assert waits == [0]

@@ -8,8 +8,10 @@ from quantised import TOLERANCES, Layers, largest_error
 from pydbcnn._network import Network, unfold
 from pydbcnn._optimizers import OPTIMIZERS
 from pydbcnn.backends import reference
+from pydbcnn.backends._cuda import bands as banding
 from pydbcnn.backends._cuda import layers, surroundings, training
 from pydbcnn.backends._cuda.arrays import MIRROR, ZERO, Image, Region
+from pydbcnn.backends._cuda.bands import bands, n_buffers, tail_margin
 from pydbcnn.backends._cuda.chunks import chunks, map_bytes
 from pydbcnn.backends._cuda.optimizers import CUDA_OPTIMIZERS
 from pydbcnn.backends.cuda import CudaBackend
@@ -447,3 +449,81 @@ def test_the_narrowest_tile_is_taken(n_outputs):
     assert tile.columns >= min(n_outputs, 64)
     narrower = [other for other in layers.TILES if other.columns < tile.columns]
     assert all(other.columns < n_outputs for other in narrower)
+
+
+@pytest.mark.parametrize("side", ["host", "device"])
+def test_no_images_give_no_estimates(side):
+    network = NETWORKS["common"]
+    runtime = HostRuntime()
+    images = np.zeros((0, 8, 9, 1), np.uint8)
+    given = images if side == "host" else runtime.to_device(images)
+    output = CudaBackend(runtime=runtime).forward(
+        network, params_of(network), given, data_range=255.0
+    )
+    assert output.shape == images.shape
+    assert output.dtype == images.dtype
+
+
+@pytest.mark.parametrize("n_parts", [1, 7, 8, 300])
+@pytest.mark.parametrize("n", [1, 32, 81])
+def test_partial_sums_are_added_in_double_precision(n, n_parts):
+    random_state = np.random.RandomState(0)
+    partials = random_state.normal(size=(n_parts, n)).astype(np.float32)
+    partials[0] += 1e6  # of single precision, the others would lose most digits
+    start = random_state.normal(size=n).astype(np.float32)
+
+    def added(runtime):
+        gradient = runtime.to_device(start)
+        layers.add_partials(runtime, runtime.to_device(partials), gradient)
+        return runtime.to_host(gradient)
+
+    exact = partials.sum(axis=0, dtype=np.float64).astype(np.float32)
+    assert np.array_equal(in_all_orders(added), start + exact)
+
+
+@pytest.mark.parametrize(
+    ("side", "n_slices"), [(1, 32), (3, 32), (5, 25), (9, 7), (17, 2), (25, 1)]
+)
+def test_slices_of_the_gradient_of_a_kernel_are_no_more_than_columns(side, n_slices):
+    assert training.gradient_slices(side) == n_slices
+
+
+LARGEST_COMMON = Network(3, 3, filter_size=25, n_back_projections=2, combine=True)
+
+
+@pytest.mark.parametrize("size", [(1, 4000, 6000), (5, 512, 768), (3, 1, 20000)])
+def test_bands_cover_all_pixels_in_bounded_memory(size):
+    n_pixels = 0
+    for images, region in bands(LARGEST_COMMON, *size):
+        assert images.stop - images.start == region.n
+        n_pixels += region.n_pixels
+        around = region.grown(LARGEST_COMMON.radius)
+        n_floats = 3 * around.n_pixels * n_buffers(LARGEST_COMMON)
+        assert 4 * n_floats < 1.5 * banding.BUFFER_BYTES
+    assert n_pixels == np.prod(size)
+
+
+def test_bands_of_a_large_image_compute_little_twice():
+    margin = tail_margin(LARGEST_COMMON)
+    regions = [region for _, region in bands(LARGEST_COMMON, 1, 4000, 6000)]
+    computed = sum(region.grown(margin).n_pixels for region in regions)
+    assert computed < 1.2 * 4000 * 6000
+
+
+@pytest.mark.parametrize("name", ["everything", "fused"])
+def test_bands_leave_no_trace(name, monkeypatch):
+    network = {
+        **NETWORKS,
+        "fused": Network(1, 1, filter_size=7, n_back_projections=1, combine=True),
+    }[name]
+    params, images = params_of(network), some_images(network, (2, 29, 50))
+
+    def forward():
+        backend = CudaBackend(runtime=HostRuntime())
+        return backend.forward(network, params, images, data_range=1.0)
+
+    whole = forward()
+    for limit, value in ("BUFFER_BYTES", 1), ("_WIDEST", 23), ("_LEAST", 11):
+        monkeypatch.setattr(banding, limit, value)
+    assert len(list(bands(network, *images.shape[:3]))) == 2 * 3 * 3
+    assert np.array_equal(forward(), whole)

@@ -70,7 +70,8 @@ class CudaBackend:
         """Ranges of images that are on the device at once."""
         n_together = len(images)
         if not is_on_gpu(images):
-            n_together = max(1, _UPLOAD_BYTES * len(images) // images.nbytes)
+            n_together = _UPLOAD_BYTES // max(1, images[:1].nbytes)
+        n_together = max(1, n_together)
         for first in range(0, len(images), n_together):
             yield slice(first, first + n_together)
 

@@ -6,7 +6,9 @@ Nothing here touches a device.
 from .arrays import Region
 
 BUFFER_BYTES = 2**25  # of all buffers between the steps, together
-_WIDEST = 8192  # pixels: of wider images, a band would be few rows
+# Pixels. Wider bands would have fewer rows, and what the back-projections see around
+# them is computed twice: of a wide band of colours, three quarters of all rows.
+_WIDEST = 1024
 _LEAST = 64  # rows, whatever their buffers take
 
 

@@ -21,7 +21,7 @@ _WINDOW_BYTES = 32
 _GRADIENT_BLOCKS = 512
 _PIXELS_PER_SPLIT = 256
 _MAX_PARTIAL_BYTES = 2**25
-_SUM_THREADS = 256
+_SUM_THREADS, _SUM_COLUMNS = 256, 32  # as in add_partials
 
 
 @dataclass(frozen=True)
@@ -290,9 +290,10 @@ def add_partials(runtime, partials, gradient):
     """Add partial sums of shape (n, gradient.size), always in the same order."""
     runtime.launch(
         "add_partials",
-        (-(-gradient.size // _SUM_THREADS),),
+        (-(-gradient.size // _SUM_COLUMNS),),
         (_SUM_THREADS,),
         (partials, gradient, gradient.size, len(partials)),
+        shared_memory=8 * _SUM_THREADS,  # a double of each
     )
 
 

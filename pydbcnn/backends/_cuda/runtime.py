@@ -86,7 +86,10 @@ class Runtime:
         """What ``make(*args)`` returns, on the device: made and copied only once."""
         key = make, *args
         if key not in self._constants:
-            self._constants[key] = self.to_device(make(*args))
+            array = self.to_device(make(*args))
+            # Later launches may be on other streams, which do not wait for the copy.
+            self.synchronize()
+            self._constants[key] = array
         return self._constants[key]
 
     def to_device(self, array):

@@ -221,6 +221,12 @@ def _back_projection_backward(runtime, kernels, slopes, run, delta, index):
     return result
 
 
+def gradient_slices(side):
+    """Columns of deltas that a block takes at once, for the gradient of a kernel."""
+    groups = -(-side // _ROWS)
+    return min(_DELTA_SIDE, _THREADS // (side * groups))
+
+
 def _add_channels_gradient(runtime, image, delta, region, gradient):
     """Add the gradient of a kernel that all channels share.
 
@@ -238,7 +244,7 @@ def _add_channels_gradient(runtime, image, delta, region, gradient):
     n_tiles *= -(-region.width // _DELTA_SIDE) * delta.array.shape[3]
     n_blocks = min(_GRADIENT_BLOCKS, n_tiles)
     groups = -(-side // _ROWS)
-    n_slices = _THREADS // (side * groups)
+    n_slices = gradient_slices(side)
     partials = runtime.xp.empty((n_blocks * n_slices, gradient.size), np.float32)
     width, rows = _DELTA_SIDE + side - 1, _DELTA_SIDE + groups * _ROWS - 1
     runtime.launch(

@@ -128,15 +128,26 @@ __global__ void __launch_bounds__(128, 3)
     }
 }
 
-// Partial sums (n_parts, n) added to a gradient, always in the same order.
+// Partial sums (n_parts, n) added to a gradient, always in the same order. Each warp of a
+// block takes every eighth part: one thread for all of them would wait for thousands of
+// reads, one after the other.
 __global__ void __launch_bounds__(256)
     add_partials(const float* partials, float* gradient, long long n, long long n_parts)
 {
-    const long long at = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-    if (at >= n)
-        return;
+    constexpr int COLUMNS = 32, SHARES = 8;
+    extern __shared__ float4 block_memory[];
+    double* sums = (double*)block_memory; // (share, column)
+    const int column = threadIdx.x % COLUMNS, share = threadIdx.x / COLUMNS;
+    const long long at = (long long)blockIdx.x * COLUMNS + column;
     double sum = 0.0;
-    for (long long part = 0; part < n_parts; part++)
-        sum += partials[part * n + at];
+    if (at < n)
+        for (long long part = share; part < n_parts; part += SHARES)
+            sum += partials[part * n + at];
+    sums[threadIdx.x] = sum;
+    __syncthreads();
+    if (share > 0 || at >= n)
+        return;
+    for (int other = 1; other < SHARES; other++)
+        sum += sums[other * COLUMNS + column];
     gradient[at] += (float)sum;
 }
