@@ -477,3 +477,15 @@ def test_a_command_says_why_it_cannot_use_the_gpu(install, folder, capsys):
         error = capsys.readouterr().err
         assert error.startswith("pydbcnn: error: device='cuda' cannot be used here")
         assert "no NVIDIA driver" in error
+
+
+def test_a_command_says_that_the_memory_of_the_gpu_is_full(
+    usable, folder, monkeypatch, capsys
+):
+    def forward(*args, **kwargs):
+        raise MemoryError("Out of memory allocating 512 bytes")
+
+    monkeypatch.setattr(DeviceBackend, "forward", forward)
+    for command in "deblur photo.png --quiet", "evaluate mild pairs":
+        assert main([*command.split(), "--device", "cuda"]) == 1
+        assert "Out of memory allocating 512 bytes" in capsys.readouterr().err
