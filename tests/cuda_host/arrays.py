@@ -187,9 +187,16 @@ class DeviceArray(NDArrayOperatorsMixin):
     def flags(self):
         return self._values.flags
 
-    def get(self):
+    def get(self, out=None):
         """A copy on the host."""
-        return np.array(self._values)
+        if out is None:
+            return np.array(self._values)
+        if (out.shape, out.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"{out.dtype} {out.shape} for {self!r}")
+        if not (out.flags.c_contiguous and self.flags.c_contiguous):
+            raise RuntimeError("arrays with gaps")
+        out[...] = self._values
+        return out
 
     def set(self, values):
         """Take the values of a host array of the same shape and type."""
@@ -298,9 +305,11 @@ class HostXp:
         values = self.asarray(values, dtype)
         return values if values.flags.c_contiguous else values.copy()
 
-    def asnumpy(self, array):
+    def asnumpy(self, array, out=None):
         """A copy on the host."""
-        return array.get() if isinstance(array, DeviceArray) else np.asarray(array)
+        if not isinstance(array, DeviceArray):
+            return np.asarray(array)
+        return array.get() if out is None else array.get(out=out)
 
     def memory_at(self, address):
         """The memory that an address lies in or beside, or None."""
