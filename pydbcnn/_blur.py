@@ -52,8 +52,8 @@ class GaussianBlurTransformer(ImageTransformer):
         same sigmas and noise on every device.
     device : {"cpu", "cuda", "auto"}, default="cpu"
         Where to blur: with OpenCV, or on the current device of CuPy, where arrays of
-        NumPy are copied to and back, and arrays of CuPy stay. There, uint8 is blurred
-        with weights of single precision. "auto" takes "cuda" where it can be used.
+        NumPy are copied to and back, and arrays of CuPy stay. Integers are the same on
+        both, to the last bit. "auto" takes "cuda" where it can be used.
 
     Attributes
     ----------

@@ -2,7 +2,7 @@
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import islice, pairwise
 from numbers import Integral, Real
 
 import numpy as np
@@ -20,6 +20,7 @@ from ._model import sigma_of
 from .backends._threads import thread_count
 
 _SMALLEST_CROP = 64
+_PARTS_PER_THREAD = 4  # of images, that wait on the host to be looked at
 _MAX_SIGMA = 1e6  # pixels of sigma: no image is so large
 _BATCH_SIZE = 128
 # Rates of the solver, and the share of the epochs after which each ends: falling, so
@@ -263,12 +264,16 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         for image in images.each():
             parts.append(image)
             parts += [_crop(image, random_state) for _ in range(self.n_crops)]
-        # What lies on a GPU is fetched by this thread, on whose stream it was made.
+        # What lies on a GPU is fetched by this thread, on whose stream it was made, and
+        # a few parts at a time: a pool takes all that it is given at once.
         regions = map(regions_on_host, parts)
-        with ThreadPoolExecutor(thread_count()) as pool:
-            samples = list(
-                pool.map(lambda part: statistics_of(as_seen(part, scale)), regions)
-            )
+        n_threads = thread_count()
+        samples = []
+        with ThreadPoolExecutor(n_threads) as pool:
+            while some := list(islice(regions, _PARTS_PER_THREAD * n_threads)):
+                samples += pool.map(
+                    lambda part: statistics_of(as_seen(part, scale)), some
+                )
         return np.array(samples), np.repeat(to_target(sigmas), 1 + self.n_crops)
 
     def _network(self, random_state):

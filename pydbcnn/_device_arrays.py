@@ -23,10 +23,10 @@ def is_on_gpu(array):
     """Whether this is an array, of any library, that lies on a GPU."""
     if isinstance(array, np.ndarray):
         return False
-    if hasattr(array, "__cuda_array_interface__"):
-        return True
-    tell_device = getattr(array, "__dlpack_device__", None)
-    return tell_device is not None and tell_device()[0] in _DLPACK_CUDA
+    # PyTorch answers the second question with an error where gradients are recorded.
+    if (tell_device := getattr(array, "__dlpack_device__", None)) is not None:
+        return tell_device()[0] in _DLPACK_CUDA
+    return hasattr(array, "__cuda_array_interface__")
 
 
 def as_array(array, name="X"):
@@ -35,7 +35,8 @@ def as_array(array, name="X"):
     Raises
     ------
     ValueError
-        When it lies on another GPU than CuPy's current one.
+        When it lies on another GPU than CuPy's current one, or the library that it
+        belongs to does not hand it over.
     DeviceUnavailableError
         When CuPy is needed and not there.
     """
@@ -43,7 +44,7 @@ def as_array(array, name="X"):
         only_dlpack = hasattr(array, "__dlpack__") and not hasattr(array, "__array__")
         return np.from_dlpack(array) if only_dlpack else np.asarray(array)
     if namespace(array) is np:
-        array = _taken_by_cupy(array)
+        array = _taken_by_cupy(array, name)
     here = namespace(array).cuda.Device()
     if array.device != here:
         raise ValueError(
@@ -53,13 +54,19 @@ def as_array(array, name="X"):
     return array
 
 
-def _taken_by_cupy(array):
+def _taken_by_cupy(array, name):
     from .backends._cuda.device import import_cupy
 
     cupy = import_cupy()
-    if hasattr(array, "__dlpack__"):
+    if not hasattr(array, "__dlpack__"):
+        return cupy.asarray(array)
+    try:
         return cupy.from_dlpack(array)
-    return cupy.asarray(array)
+    except BufferError as error:
+        raise ValueError(
+            f"{name}, a {type(array).__module__}.{type(array).__qualname__}, cannot be "
+            f"taken over: {error}."
+        ) from error
 
 
 def to_host(array):

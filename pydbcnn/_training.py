@@ -184,7 +184,7 @@ class Training:
     def _penalize(self, gradient, n_samples):
         """Add the gradient of the L2 penalty of the weights, and return the penalty."""
         share = self.schedule.alpha / n_samples
-        penalty = 0.0
+        squares = 0.0  # summed where they lie: each look at a sum waits for a GPU
         for part, part_gradient in zip(
             self.weights.parts(self.params), self.weights.parts(gradient), strict=True
         ):
@@ -192,8 +192,9 @@ class Training:
             gradients, _ = self.weights.bare.views(part_gradient)
             for weight, weight_gradient in zip(weights, gradients, strict=True):
                 weight_gradient += weight * weight.dtype.type(share)
-                penalty += float(namespace(weight).vdot(weight, weight))
-        return share * penalty / 2
+                square = namespace(weight).square(weight)
+                squares = squares + square.sum(dtype=np.float64)
+        return share * float(squares) / 2
 
     def _check_finite(self, loss):
         xp = namespace(self.params)

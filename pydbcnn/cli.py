@@ -62,6 +62,13 @@ def main(arguments=None):
         return 1
     # What a user can cause arrives as one of these, with a message made for them;
     # anything else is a fault of ours, whose traceback is worth seeing.
-    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
-        print(f"pydbcnn: error: {error}", file=sys.stderr)
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+        ImportError,
+        RuntimeError,
+        MemoryError,  # of a GPU, too
+    ) as error:
+        print(f"pydbcnn: error: {str(error) or 'out of memory'}", file=sys.stderr)
         return 1

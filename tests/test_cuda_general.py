@@ -527,3 +527,17 @@ def test_bands_leave_no_trace(name, monkeypatch):
         monkeypatch.setattr(banding, limit, value)
     assert len(list(bands(network, *images.shape[:3]))) == 2 * 3 * 3
     assert np.array_equal(forward(), whole)
+
+
+def test_estimates_go_into_arrays_of_the_host():
+    network = Network(3, 3, (4, 3), (3, 1, 3))
+    params = network.initial_params(np.random.RandomState(0))
+    images = np.random.RandomState(1).uniform(size=(2, 10, 12, 3))
+    backend = CudaBackend(runtime=HostRuntime())
+    expected = backend.forward(network, params, images, data_range=1.0)
+    wide = np.zeros((2, 10, 14, 3))
+    for out in np.zeros_like(images), wide[:, :, 1:-1]:
+        result = backend.forward(network, params, images, data_range=1.0, out=out)
+        assert result is out
+        np.testing.assert_array_equal(out, expected)
+    assert not wide[:, :, [0, -1]].any()

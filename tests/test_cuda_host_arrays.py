@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cuda_host import HostXp
+from cuda_host.arrays import ATTRIBUTES, FUNCTIONS
 
 
 @pytest.fixture(params=["end", "start"])
@@ -49,6 +50,32 @@ def test_functions_and_methods_are_those_of_numpy(xp, compute):
     assert isinstance(result, xp.ndarray)
     assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
     np.testing.assert_array_equal(xp.asnumpy(result), expected)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda xp, x: xp.vdot(x, x),
+        lambda xp, x: np.linalg.norm(x),
+        lambda xp, x: x.tolist(),
+        lambda xp, x: x.sum(where=x > 1),
+        lambda xp, x: xp.zeros_like(x, subok=False),
+        lambda xp, x: np.sqrt(x, where=x > 1),
+        lambda xp, x: np.add.reduce(x),
+    ],
+)
+def test_functions_that_nobody_has_looked_for_in_cupy(xp, compute):
+    with pytest.raises((AttributeError, TypeError), match=r"CuPy|tolist|on the device"):
+        compute(xp, xp.asarray(VALUES))
+
+
+def test_cupy_has_the_functions_and_attributes():
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    own = {name for name in vars(HostXp) if not name.startswith("_")}
+    own -= {"from_host", "memory_at", "check"}  # for tests alone
+    assert {name for name in FUNCTIONS | own if not hasattr(cupy, name)} == set()
+    names = ATTRIBUTES | {"get", "set"}
+    assert {name for name in names if not hasattr(cupy.ndarray, name)} == set()
 
 
 def test_assignment_and_in_place_arithmetic(xp):

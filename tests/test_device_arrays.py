@@ -15,6 +15,7 @@ from pydbcnn import (
     DBCNNDeblurrer,
     GaussianBlurTransformer,
     PolyblurDeblurrer,
+    _blur_estimator,
     estimate_blur,
 )
 from pydbcnn._checkpoint import Checkpoint
@@ -169,6 +170,19 @@ def test_estimators_of_blur_learn_from_the_device(xp, pairs):
         for side in (X, on_device(xp, X))
     ]
     np.testing.assert_array_equal(*(each.predict(X) for each in estimators))
+
+
+def test_estimators_of_blur_fetch_a_few_parts_at_a_time(xp, pairs, monkeypatch):
+    looked_at = []
+
+    def count(regions):
+        looked_at.append(len(xp.fetched))
+        return np.zeros(5)
+
+    monkeypatch.setattr(_blur_estimator, "thread_count", lambda: 1)
+    monkeypatch.setattr(_blur_estimator, "statistics_of", count)
+    deepcopy(ONE_MEMBER).fit(on_device(xp, pairs[0]), np.ones(6))
+    assert looked_at == [4] * 4 + [8] * 4 + [12] * 4
 
 
 FITS = {
@@ -487,6 +501,26 @@ def test_what_other_libraries_have_on_the_gpu(xp, pairs, device, interface, call
     result = model.set_params(device="cuda").predict(image)
     assert taken == [image]
     assert_on_device(xp, result, expected)
+
+
+def test_tensors_that_are_not_handed_over(xp, pairs):
+    """As those of PyTorch that record gradients."""
+
+    class Recorded(Foreign):
+        @property
+        def __cuda_array_interface__(self):
+            raise RuntimeError("not while gradients are recorded")
+
+        def __dlpack__(self, **kwargs):
+            raise BufferError("use tensor.detach()")
+
+    xp.from_dlpack = lambda array: array.__dlpack__()
+    image = Recorded(pairs[0], None, False)
+    image.__dlpack_device__ = lambda: (2, 0)
+    message = r"{}, a .*Recorded, cannot be taken over: use tensor\.detach\(\)\."
+    for images, name in (image, "images"), ([image], r"images\[0\]"):
+        with pytest.raises(ValueError, match=message.format(name)):
+            estimate_blur(images)
 
 
 def test_what_other_libraries_have_on_the_host(pairs):

@@ -239,8 +239,12 @@ def broken_cupy(tmp_path, monkeypatch):
 )
 def test_cupy_that_cannot_be_imported(monkeypatch, broken_cupy, code, cause):
     monkeypatch.setattr(device, "driver_version", lambda: 12040)
+    monkeypatch.setattr(device, "cupy_versions", lambda: {"cupy-cuda13x": "14.2.0"})
     broken_cupy(code)
-    message = rf"cannot be imported {cause}.*'pydbcnn\[cuda12x\]' --force-reinstall"
+    message = (
+        rf"cannot be imported {cause}\. Run: "
+        r"pip uninstall cupy-cuda13x; pip install 'pydbcnn\[cuda12x\]'$"
+    )
     with pytest.raises(DeviceUnavailableError, match=message):
         device.find_runtime()
 
@@ -251,7 +255,7 @@ def test_several_packages_of_cupy_are_named(monkeypatch, broken_cupy):
     broken_cupy("raise ImportError('mixed up')")
     with pytest.raises(
         DeviceUnavailableError,
-        match=r"Several .*pip uninstall cupy-cuda12x cupy-cuda13x cupy",
+        match=r"Several .*pip uninstall cupy-cuda12x cupy-cuda13x cupy; pip install 'p",
     ):
         device.find_runtime()
 
@@ -370,6 +374,15 @@ def test_tf32_needs_a_gpu(install):
         get_backend("auto", "tf32")
 
 
+def test_a_precision_that_neither_device_has(install, monkeypatch):
+    monkeypatch.setenv("PYDBCNN_ISA", "baseline")
+    install(FakeCupy(capability=(7, 5)))
+    with pytest.raises(ValueError, match=r"needs the instruction set .*'float32'\.$"):
+        get_backend("cpu", "bfloat16")
+    with pytest.raises(ValueError, match=r"'float32'\. No GPU is used: .* 7\.5\."):
+        get_backend("auto", "bfloat16")
+
+
 @pytest.mark.parametrize("name", ["cuda:0", "gpu", "CPU"])
 def test_unknown_devices(name):
     message = rf"device='{name}': expected one of auto, cpu, cuda.*cupy\.cuda\.Device"
@@ -464,3 +477,15 @@ def test_a_command_says_why_it_cannot_use_the_gpu(install, folder, capsys):
         error = capsys.readouterr().err
         assert error.startswith("pydbcnn: error: device='cuda' cannot be used here")
         assert "no NVIDIA driver" in error
+
+
+def test_a_command_says_that_the_memory_of_the_gpu_is_full(
+    usable, folder, monkeypatch, capsys
+):
+    def forward(*args, **kwargs):
+        raise MemoryError("Out of memory allocating 512 bytes")
+
+    monkeypatch.setattr(DeviceBackend, "forward", forward)
+    for command in "deblur photo.png --quiet", "evaluate mild pairs":
+        assert main([*command.split(), "--device", "cuda"]) == 1
+        assert "Out of memory allocating 512 bytes" in capsys.readouterr().err

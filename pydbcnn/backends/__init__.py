@@ -82,7 +82,7 @@ def get_backend(device="auto", precision="float32"):
             raise DeviceUnavailableError(
                 f"device='cuda' cannot be used here, unlike 'auto' or 'cpu': {error}"
             ) from error.__cause__
-        return _cpu_backend(precision, because=f", and no GPU is used: {error}")
+        return _cpu_backend(precision, no_gpu=error)
 
 
 def check_device(device):
@@ -106,15 +106,21 @@ def _reference_backend(device):
     return ReferenceBackend()
 
 
-def _cpu_backend(precision, because=""):
+def _cpu_backend(precision, no_gpu=None):
     if precision == "tf32":
+        because = "." if no_gpu is None else f", and no GPU is used: {no_gpu}"
         raise ValueError(
-            f"precision='tf32' is a format of GPUs{because or '.'} Pass "
+            f"precision='tf32' is a format of GPUs{because} Pass "
             "precision='float32' on the CPU."
         )
     from .cpu import CpuBackend
 
-    return CpuBackend(precision=precision)
+    try:
+        return CpuBackend(precision=precision)
+    except ValueError as error:
+        if no_gpu is None or precision == "float32":
+            raise
+        raise ValueError(f"{error} No GPU is used: {no_gpu}") from None
 
 
 def _cuda_backend(precision):

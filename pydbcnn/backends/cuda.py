@@ -89,8 +89,10 @@ class CudaBackend:
             if on_pixels is not None:
                 self._runtime.synchronize()
                 on_pixels(region.n_pixels)
-        if target is not out:
-            out[...] = target if is_on_gpu(out) else self._runtime.to_host(target)
+        if not is_on_gpu(out):
+            self._runtime.to_host(target, out)
+        elif target is not out:
+            out[...] = target
 
     def loss_and_gradient(self, network, params, patches, targets):
         """Half the mean squared error and its gradient; see `ReferenceBackend`.

@@ -14,6 +14,55 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 POISON = 0xFF  # bytes of a NaN, in every floating-point type
 _N_GUARDS = 1024  # pages, so that a wrong row is found as well as a wrong pixel
 _VECTOR = 16  # bytes of the largest access of a kernel
+# What is used of CuPy: a test looks whether it is there. More may be, but not all that
+# NumPy has, nor with all of its parameters.
+FUNCTIONS = frozenset(
+    (
+        "arange",
+        "clip",
+        "concatenate",
+        "from_dlpack",
+        "full",
+        "isfinite",
+        "ones",
+        "pad",
+        "rint",
+        "sqrt",
+        "square",
+        "subtract",
+        "where",
+        "zeros",
+        "zeros_like",
+    )
+)
+ATTRIBUTES = frozenset(
+    (
+        "T",
+        "all",
+        "any",
+        "argmax",
+        "astype",
+        "copy",
+        "device",
+        "dtype",
+        "flags",
+        "itemsize",
+        "max",
+        "mean",
+        "min",
+        "nbytes",
+        "ndim",
+        "ravel",
+        "reshape",
+        "shape",
+        "size",
+        "sum",
+        "swapaxes",
+        "transpose",
+        "view",
+    )
+)
+_KEYWORDS = frozenset(("axis", "casting", "copy", "dtype", "keepdims", "order", "out"))
 
 
 class Memory:
@@ -72,18 +121,26 @@ class DeviceArray(NDArrayOperatorsMixin):
         return dict(self._values.__array_interface__, version=3, stream=1)
 
     def __getattr__(self, name):
-        if name.startswith("__"):
+        if name not in ATTRIBUTES:
             raise AttributeError(name)
         value = getattr(self._values, name)
         if not callable(value):
             return self._wrap(value)
-        return lambda *args, **kwargs: self._wrap(value(*_host(args), **_host(kwargs)))
+
+        def on_device(*args, **kwargs):
+            _check_keywords(name, kwargs)
+            return self._wrap(value(*_host(args), **_host(kwargs)))
+
+        return on_device
 
     def __array__(self, *args, **kwargs):
         raise TypeError("an array on the device becomes a NumPy array by xp.asnumpy")
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
         _refuse_host_arrays(inputs)
+        _check_keywords(ufunc.__name__, kwargs)
+        if method != "__call__":
+            raise TypeError(f"{ufunc.__name__}.{method} is not on the device")
         if out:
             kwargs["out"] = tuple(_host(out))
         result = getattr(ufunc, method)(*_host(inputs), **_host(kwargs))
@@ -91,6 +148,8 @@ class DeviceArray(NDArrayOperatorsMixin):
 
     def __array_function__(self, function, types, args, kwargs):
         _refuse_host_arrays(args)
+        _check_function(function.__name__)
+        _check_keywords(function.__name__, kwargs)
         return self._wrap(function(*_host(args), **_host(kwargs)))
 
     def _wrap(self, value):
@@ -128,9 +187,16 @@ class DeviceArray(NDArrayOperatorsMixin):
     def flags(self):
         return self._values.flags
 
-    def get(self):
+    def get(self, out=None):
         """A copy on the host."""
-        return np.array(self._values)
+        if out is None:
+            return np.array(self._values)
+        if (out.shape, out.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"{out.dtype} {out.shape} for {self!r}")
+        if not (out.flags.c_contiguous and self.flags.c_contiguous):
+            raise RuntimeError("arrays with gaps")
+        out[...] = self._values
+        return out
 
     def set(self, values):
         """Take the values of a host array of the same shape and type."""
@@ -148,6 +214,16 @@ def _host(value):
     if isinstance(value, dict):
         return {key: _host(item) for key, item in value.items()}
     return value
+
+
+def _check_function(name):
+    if name not in FUNCTIONS:
+        raise AttributeError(f"{name}: is it a function of CuPy? Then add it above")
+
+
+def _check_keywords(name, keywords):
+    if unknown := set(keywords) - _KEYWORDS:
+        raise TypeError(f"{name} on the device takes no {', '.join(sorted(unknown))}")
 
 
 def _refuse_host_arrays(values):
@@ -178,12 +254,14 @@ class HostXp:
         self._memories = weakref.WeakSet()
 
     def __getattr__(self, name):
+        _check_function(name)
         value = getattr(np, name)
         if not callable(value) or isinstance(value, type):
             return value
 
         def on_device(*args, **kwargs):
             _refuse_host_arrays(args)
+            _check_keywords(name, kwargs)
             for arg in args:
                 if isinstance(arg, DeviceArray):
                     return arg._wrap(value(*_host(args), **_host(kwargs)))
@@ -227,9 +305,11 @@ class HostXp:
         values = self.asarray(values, dtype)
         return values if values.flags.c_contiguous else values.copy()
 
-    def asnumpy(self, array):
+    def asnumpy(self, array, out=None):
         """A copy on the host."""
-        return array.get() if isinstance(array, DeviceArray) else np.asarray(array)
+        if not isinstance(array, DeviceArray):
+            return np.asarray(array)
+        return array.get() if out is None else array.get(out=out)
 
     def memory_at(self, address):
         """The memory that an address lies in or beside, or None."""

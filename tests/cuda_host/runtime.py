@@ -32,8 +32,9 @@ class HostRuntime(Runtime):
         end where a page begins that is forbidden or, if descending, begin behind one.
     source : str, default=None
         The kernels; those of the engine if None.
-    max_shared_memory : int, default=232448
-        Bytes that a block may ask for.
+    max_shared_memory : int, default=101376
+        Bytes that a block may ask for: the least of what devices of compute capability
+        8.0 and newer have.
     n_processors : int, default=4
     truncated_sums : bool, default=False
         Whether products of matrices are summed as by the least exact tensor cores,
@@ -44,7 +45,7 @@ class HostRuntime(Runtime):
         self,
         order="ascending",
         source=None,
-        max_shared_memory=227 * 1024,
+        max_shared_memory=99 * 1024,
         n_processors=4,
         truncated_sums=False,
     ):

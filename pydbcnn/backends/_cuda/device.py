@@ -184,10 +184,11 @@ def import_cupy():
     return cupy
 
 
-def install_line(driver):
-    """What to type for a CuPy that goes with a driver."""
+def install_line(driver, instead_of=()):
+    """What to type for a CuPy that goes with a driver, in the place of packages."""
     extra = "cuda12x" if 0 < driver < 13000 else "cuda13x"
-    return f"Run: pip install 'pydbcnn[{extra}]'"
+    remove = f"pip uninstall {' '.join(instead_of)}; " if instead_of else ""
+    return f"Run: {remove}pip install 'pydbcnn[{extra}]'"
 
 
 def _broken_cupy(error):
@@ -196,13 +197,13 @@ def _broken_cupy(error):
     cause = " ".join(str(error.__cause__ or error).split())
     installed = cupy_versions()
     several = (
-        f"Several CuPy packages are installed: pip uninstall {' '.join(installed)}. "
+        "Several packages of CuPy are in each other's way. "
         if len(installed) > 1
         else ""
     )
     return (
         f"CuPy is installed, but it cannot be imported ({cause}). {several}"
-        f"{install_line(driver_version())} --force-reinstall"
+        f"{install_line(driver_version(), installed)}"
     )
 
 

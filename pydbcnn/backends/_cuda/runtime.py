@@ -96,6 +96,12 @@ class Runtime:
         """A host array on the device, without gaps."""
         return self.xp.ascontiguousarray(self.xp.asarray(array))
 
-    def to_host(self, array):
-        """A device array as a NumPy array."""
-        return self.xp.asnumpy(array)
+    def to_host(self, array, out=None):
+        """A device array as a NumPy array: a new one, or `out`, of its shape and type.
+
+        An array as large as a photograph is not made to be copied once more.
+        """
+        if out is None or out.flags.c_contiguous:
+            return self.xp.asnumpy(array, out=out)
+        out[...] = self.xp.asnumpy(array)
+        return out
