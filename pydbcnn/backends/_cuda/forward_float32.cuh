@@ -1,20 +1,20 @@
 // All three layers in one kernel, in single precision: no map leaves the processor.
 //
-// Two rows of 64 map pixels at a time: each thread sums 8 pixels x 8 filters of the first
-// layer in registers, then 8 x 4 of the second, then, of a quarter of the maps, 4 pixels x
-// all kernel rows of the last layer.
+// Two rows of 64 map pixels at a time: each thread sums 8 pixels x 8 filters of the
+// first layer in registers, then 8 x 4 of the second, then, of a quarter of the maps, 4
+// pixels x all kernel rows of the last layer.
 
 template <int C, int N1, int N2, int F1, int F3> struct ForwardFloat32 {
     static constexpr int ROWS = 2;
     static constexpr int THREADS = 128;
-    static constexpr int WIDTH = STRIP_MAPS + F1 - 1;           // of input rows
-    static constexpr int INPUT_PITCH = (WIDTH + 3) / 4 * 4;     // for loads of 4 floats
+    static constexpr int WIDTH = STRIP_MAPS + F1 - 1;       // of input rows
+    static constexpr int INPUT_PITCH = (WIDTH + 3) / 4 * 4; // for loads of 4 floats
     static constexpr int INPUT_ROWS = ROWS + F1 - 1;
-    static constexpr int MAP2_PITCH = STRIP_MAPS + 8;           // 8 off 32 banks
-    static constexpr int PARTS = (F3 * C + 3) / 4 * 4;          // kernel rows x channels
+    static constexpr int MAP2_PITCH = STRIP_MAPS + 8;  // 8 off 32 banks
+    static constexpr int PARTS = (F3 * C + 3) / 4 * 4; // kernel rows x channels
     static constexpr int RING = ROWS + F3 - 1;
-    // In floats: the strip, the inputs, the estimates, and one place for the maps of the first layer
-    // and then for those of the second and the parts of the last.
+    // In floats: the strip, the inputs, the estimates, and one place for the maps of
+    // the first layer and then for those of the second and the parts of the last.
     static constexpr int INPUTS = sizeof(Strip) / 4;
     static constexpr int SUMS = INPUTS + C * INPUT_ROWS * INPUT_PITCH;
     static constexpr int MAPS = SUMS + RING * (STRIP_MAPS - F3 + 1) * C;
@@ -71,7 +71,8 @@ __device__ void first_layer(const float* inputs, const float* weights,
 #pragma unroll 1
         for (int ky = 0; ky < F1; ky++) {
             const float* line =
-                inputs + (c * S::INPUT_ROWS + (row + ky) % S::INPUT_ROWS) * S::INPUT_PITCH;
+                inputs +
+                (c * S::INPUT_ROWS + (row + ky) % S::INPUT_ROWS) * S::INPUT_PITCH;
             float seen[8 + F1 + 3 & ~3];
 #pragma unroll
             for (int x = 0; x < 8 + F1 - 1; x += 4)
@@ -117,8 +118,8 @@ __device__ void second_layer(const float* maps, const float* weights,
     }
 }
 
-// What every fourth map, from `quarter` on, brings to all kernel rows of the last layer:
-// 4 pixels a thread. Weights are (kernel column, map, kernel row, channel).
+// What every fourth map, from `quarter` on, brings to all kernel rows of the last
+// layer: 4 pixels a thread. Weights are (kernel column, map, kernel row, channel).
 template <class S, int N2, int F3>
 __device__ void last_layer(const float* maps, const float* weights, int pixel,
                            int quarter, float (&sum)[S::PARTS][4])
@@ -147,7 +148,8 @@ __device__ void last_layer(const float* maps, const float* weights, int pixel,
     }
 }
 
-// Estimates of a region: weights and biases as `pack_float32` lays them out.
+// Estimates of a region. Weights and biases are in the order of `float32_weights`,
+// packing.py.
 template <int C, int N1, int N2, int F1, int F3>
 __global__ void __launch_bounds__(128, 3)
     forward_float32(Image source, Image out, Region region, const float* weights,
@@ -179,8 +181,8 @@ __global__ void __launch_bounds__(128, 3)
             const int lane = lane_number(), warp = warp_number(), row = warp / 2;
             const int pixel = lane % 8 * 8, filter = warp % 2 * 32 + lane / 8 * 8;
             float sum[8][8];
-            first_layer<S, C, N1, F1>(inputs, weights, biases, first + row, pixel, filter,
-                                      sum);
+            first_layer<S, C, N1, F1>(inputs, weights, biases, first + row, pixel,
+                                      filter, sum);
             for (int o = 0; o < 8; o++) {
                 float map[8];
                 for (int p = 0; p < 8; p++)
@@ -195,9 +197,10 @@ __global__ void __launch_bounds__(128, 3)
             const int lane = lane_number(), warp = warp_number(), row = warp / 2;
             const int pixel = lane % 8 * 8, filter = warp % 2 * 16 + lane / 8 * 4;
             float sum[4][8];
-            second_layer<N1, N2>(maps + row * N1 * STRIP_MAPS, weights2, biases + N1, pixel,
-                                 filter, sum);
-            __syncthreads(); // the maps of the second layer take the place of the first's
+            second_layer<N1, N2>(maps + row * N1 * STRIP_MAPS, weights2, biases + N1,
+                                 pixel, filter, sum);
+            // The maps of the second layer take the place of those of the first.
+            __syncthreads();
             for (int o = 0; o < 4; o++) {
                 for (int p = 0; p < 8; p++)
                     sum[o][p] = fmaxf(sum[o][p], 0.0f);
@@ -214,8 +217,8 @@ __global__ void __launch_bounds__(128, 3)
             const int lane = lane_number(), warp = warp_number(), row = warp / 2;
             const int pixel = (warp % 2 * 8 + lane / 4) * 4, quarter = lane % 4;
             float sum[S::PARTS][4];
-            last_layer<S, N2, F3>(maps + row * N2 * S::MAP2_PITCH, weights3, pixel, quarter,
-                                  sum);
+            last_layer<S, N2, F3>(maps + row * N2 * S::MAP2_PITCH, weights3, pixel,
+                                  quarter, sum);
 #pragma unroll
             for (int o = 0; o < S::PARTS; o++) {
                 for (int p = 0; p < 4; p++) {

@@ -1,9 +1,9 @@
 // All three layers in one kernel, on tensor cores: no map leaves the processor.
 //
-// Each warp has a row of 64 map pixels. The first layer multiplies patches, read from the
-// rows of inputs as they lie, with its weights; what it sums are the very registers that
-// the second layer multiplies. The maps of that go through shared memory, since the last
-// layer sees those of neighbours.
+// Each warp has a row of 64 map pixels. The first layer multiplies patches, read from
+// the rows of inputs as they lie, with its weights; what it sums are the very registers
+// that the second layer multiplies. The maps of that go through shared memory, since
+// the last layer sees those of neighbours.
 
 template <class P, int C, int N1, int N2, int F1, int F3> struct ForwardMma {
     static constexpr int ROWS = 4; // one for each warp
@@ -19,15 +19,16 @@ template <class P, int C, int N1, int N2, int F1, int F3> struct ForwardMma {
     static constexpr int COLUMNS = (F3 * C + 7) / 8 * 8; // kernel rows x channels
     static constexpr int PARTS_PITCH = STRIP_MAPS + 4;
     static constexpr int SUMS = (ROWS + F3 - 1) * (STRIP_MAPS - F3 + 1) * C;
-    // In words, behind the strip. Each row of inputs is there twice, RING rows apart, so that the rows that
-    // a patch sees follow each other. A warp puts its parts of the last layer where its
-    // maps were.
+    // In words, behind the strip. Each row of inputs is there twice, RING rows apart,
+    // so that the rows that a patch sees follow each other. A warp puts its parts of
+    // the last layer where its maps were.
     static constexpr int OFFSETS = sizeof(Strip) / 4;
     static constexpr int INPUTS = OFFSETS + FirstPatch::STEPS * 8;
     static constexpr int MAPS = INPUTS + 2 * RING * INPUT_PITCH;
     static constexpr int SUMS_AT = MAPS + ROWS * MAP_ROW;
     static_assert(N1 % 16 == 0 && N2 % 16 == 0, "pairs of 8 filters");
-    static_assert(COLUMNS * PARTS_PITCH <= STRIP_MAPS * MAP_PITCH, "parts fit into maps");
+    static_assert(COLUMNS * PARTS_PITCH <= STRIP_MAPS * MAP_PITCH,
+                  "parts fit into maps");
     static_assert(N2 % P::STEP == 0, "whole steps of a kernel column");
 };
 
@@ -63,14 +64,8 @@ __device__ void first_layer_mma(const unsigned* inputs, const int2* offsets,
 {
     const int lane = lane_number(), g = lane / 4, t = lane % 4;
 #pragma unroll
-    for (int j = 0; j < N1 / 8; j++) {
-        const float2 bias = __ldg((const float2*)(biases + 8 * j) + t);
-#pragma unroll
-        for (int tile = 0; tile < S::TILES; tile++) {
-            sum[tile][j][0] = sum[tile][j][2] = bias.x;
-            sum[tile][j][1] = sum[tile][j][3] = bias.y;
-        }
-    }
+    for (int tile = 0; tile < S::TILES; tile++)
+        start_with<N1>(biases, sum[tile]);
     const unsigned* pixel = inputs + g * C;
     weights += lane;
 #pragma unroll 1
@@ -101,14 +96,8 @@ template <class P, int N1, int N2>
 __device__ void second_layer_mma(float (&maps)[N1 / 8][4], const uint4* weights,
                                  const float* biases, float (&sum)[N2 / 8][4])
 {
-    const int lane = lane_number(), t = lane % 4;
-    weights += lane;
-#pragma unroll
-    for (int j = 0; j < N2 / 8; j++) {
-        const float2 bias = __ldg((const float2*)(biases + 8 * j) + t);
-        sum[j][0] = sum[j][2] = bias.x;
-        sum[j][1] = sum[j][3] = bias.y;
-    }
+    weights += lane_number();
+    start_with<N2>(biases, sum);
 #pragma unroll
     for (int step = 0; step < N1 / P::STEP; step++) {
         unsigned a[4];
@@ -178,7 +167,8 @@ __device__ void last_layer_mma(const unsigned* maps, const uint2* weights,
             }
 #pragma unroll
             for (int j = 0; j < TILES_ACROSS; j++) {
-                const uint2 b = load_weights(weights, TILES_ACROSS, kx * STEPS + step, j);
+                const uint2 b =
+                    load_weights(weights, TILES_ACROSS, kx * STEPS + step, j);
 #pragma unroll
                 for (int tile = 0; tile < S::TILES; tile++)
                     P::multiply(sum[tile][j], a[tile], b.x, b.y);
@@ -202,7 +192,7 @@ __device__ void store_parts(float* parts, float (&sum)[S::TILES][S::COLUMNS / 8]
             }
 }
 
-// Estimates of a region: weights and biases as `pack_mma` lays them out.
+// Estimates of a region. Weights are in the order of `mma_weights`, packing.py.
 template <class P, int C, int N1, int N2, int F1, int F3>
 __global__ void __launch_bounds__(128, 2)
     forward_mma(Image source, Image out, Region region, const uint4* weights,
@@ -241,9 +231,9 @@ __global__ void __launch_bounds__(128, 2)
         __syncthreads();
         {
             float sum[S::TILES][N1 / 8][4];
-            first_layer_mma<S, P, C, N1>(
-                inputs + (first % S::RING + warp_number()) * S::INPUT_PITCH, offsets, weights,
-                biases, sum);
+            const int row = first % S::RING + warp_number();
+            first_layer_mma<S, P, C, N1>(inputs + row * S::INPUT_PITCH, offsets,
+                                         weights, biases, sum);
 #pragma unroll
             for (int tile = 0; tile < S::TILES; tile++) {
                 float sum2[N2 / 8][4];
@@ -260,6 +250,7 @@ __global__ void __launch_bounds__(128, 2)
         }
         __syncthreads();
         add_rows<C, F3, S::ROWS, S::MAP_ROW, S::PARTS_PITCH>(
-            strip, (float*)all_maps, sums, first, biases + N1 + N2, source, residual, out);
+            strip, (float*)all_maps, sums, first, biases + N1 + N2, source, residual,
+            out);
     }
 }

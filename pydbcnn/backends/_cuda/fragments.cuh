@@ -1,5 +1,6 @@
 // Precisions of tensor cores: how values lie in the registers of a warp that multiplies
-// matrices. A word is what a register holds: one tf32 value, or two bfloat16 neighbours.
+// matrices. A word is what a register holds: one tf32 value, or two bfloat16
+// neighbours.
 //
 // Lanes have a group g = lane / 4 and a place t = lane % 4 in it; see ptx.cuh.
 
@@ -19,8 +20,8 @@ struct Tf32Fragments {
     __device__ static unsigned word(float value, float) { return round_tf32(value); }
 
     // sum += a b for 16 x STEP values of a and STEP x 8 of b.
-    __device__ static void multiply(float (&sum)[4], const unsigned (&a)[4], unsigned b0,
-                                    unsigned b1)
+    __device__ static void multiply(float (&sum)[4], const unsigned (&a)[4],
+                                    unsigned b0, unsigned b1)
     {
         mma_tf32(sum, a, b0, b1);
     }
@@ -47,8 +48,8 @@ struct Bfloat16Fragments {
         return pack_bfloat16(value, next);
     }
 
-    __device__ static void multiply(float (&sum)[4], const unsigned (&a)[4], unsigned b0,
-                                    unsigned b1)
+    __device__ static void multiply(float (&sum)[4], const unsigned (&a)[4],
+                                    unsigned b0, unsigned b1)
     {
         mma_bfloat16(sum, a, b0, b1);
     }
@@ -69,8 +70,20 @@ __device__ inline void rectify(float (&sum)[4])
         sum[i] = fmaxf(sum[i], 0.0f);
 }
 
-// Weights lie as (step, group of columns, lane): words b0 and b1 of 8 columns, or those of
-// 8 columns and of the next 8. `weights` are those of the lane.
+// Sums of N columns that begin with their biases.
+template <int N> __device__ void start_with(const float* biases, float (&sum)[N / 8][4])
+{
+    const int t = lane_number() % 4;
+#pragma unroll
+    for (int j = 0; j < N / 8; j++) {
+        const float2 bias = __ldg((const float2*)(biases + 8 * j) + t);
+        sum[j][0] = sum[j][2] = bias.x;
+        sum[j][1] = sum[j][3] = bias.y;
+    }
+}
+
+// Weights lie as (step, group of columns, lane): words b0 and b1 of 8 columns, or those
+// of 8 columns and of the next 8. `weights` are those of the lane.
 template <class Words>
 __device__ Words load_weights(const Words* weights, int n_groups, int step, int group)
 {

@@ -1,9 +1,9 @@
-// The gradient of all weights and biases of the layers in one kernel, on tensor cores. Maps
-// and their deltas are computed anew, a few pixels at a time, and never leave the
+// The gradient of all weights and biases of the layers in one kernel, on tensor cores.
+// Maps and their deltas are computed anew, a few pixels at a time, and never leave the
 // processor; what a block sums stays in its registers until the end.
 //
-// With w the input, d the delta of the estimate, ' a transpose and [] what the rectifiers
-// let through:
+// With w the input, d the delta of the estimate, ' a transpose and [] what the
+// rectifiers let through:
 //   F1 = [W1 w + b1]   F2 = [W2 F1 + b2]   D2 = [W3' d]   D1 = [W2' D2]
 //   gradients: W1 of w D1, W2 of F1 D2, W3 of F2 d, summed over all pixels of maps.
 
@@ -13,7 +13,7 @@ template <class P, int C, int N1, int N2, int F1, int F3> struct GradientMma {
     static constexpr int WIDTH = 16; // of a tile of maps, which has a row for each warp
     static constexpr int PIXELS = WARPS * WIDTH;
     using FirstPatch = Patch<P, F1, C>;
-    using LastPatch = Patch<P, F3, C>; // of deltas, from below and right to above and left
+    using LastPatch = Patch<P, F3, C>; // of deltas, from the last tap to the first
     static constexpr int INPUT_PITCH = (WIDTH + F1 - 1) * C;
     static constexpr int DELTA_PITCH = (WIDTH + F3 - 1) * C;
     static constexpr int PITCH1 = N1 + 8, PITCH2 = N2 + 8; // 8 off 32 banks
@@ -26,8 +26,8 @@ template <class P, int C, int N1, int N2, int F1, int F3> struct GradientMma {
     static constexpr int MAPS2 = MAPS1 + PIXELS * PITCH1;
     static constexpr int DELTAS2 = MAPS2 + PIXELS * PITCH2;
     // Tiles of 16 x 8 weights that a warp sums: of the first layer (a patch by N1) some
-    // rows of tiles, and of these all columns or a quarter; of the second (N1 by N2) two
-    // tiles of a row; of the last (N2 by a patch) every fourth of a row.
+    // rows of tiles, and of these all columns or a quarter; of the second (N1 by N2)
+    // two tiles of a row; of the last (N2 by a patch) every fourth of a row.
     static constexpr int PATCH1 = F1 * F1 * C, PATCH3 = F3 * F3 * C;
     static constexpr int QUARTERS = PATCH1 > 16 * WARPS / 2 ? 1 : 4;
     static constexpr int COLUMNS1 = N1 / 8 / QUARTERS;
@@ -57,8 +57,8 @@ template <class Array> __device__ void clear(Array& array)
 
 // A part of an image as words, rows of PITCH of them.
 template <class P, int C, int ROWS, int PITCH, int THREADS>
-__device__ void load_part(const Image& image, long long n, long long top, long long left,
-                          unsigned* words)
+__device__ void load_part(const Image& image, long long n, long long top,
+                          long long left, unsigned* words)
 {
 #pragma unroll 1
     for (int at = threadIdx.x; at < ROWS * (PITCH / C); at += THREADS) {
@@ -82,8 +82,8 @@ __device__ void multiply_patch(const unsigned* pixel, const int2* offsets,
 #pragma unroll 1
     for (int step = 0; step < STEPS; step++) {
         const int2 offset = offsets[step * 4];
-        const unsigned a[4] = {pixel[offset.x], pixel[8 * C + offset.x], pixel[offset.y],
-                               pixel[8 * C + offset.y]};
+        const unsigned a[4] = {pixel[offset.x], pixel[8 * C + offset.x],
+                               pixel[offset.y], pixel[8 * C + offset.y]};
 #pragma unroll
         for (int j = 0; j < N / 16; j++) {
             const uint4 b = load_weights(weights, N / 16, step, j);
@@ -107,17 +107,6 @@ __device__ void multiply_words(const unsigned (&a)[K / 8][4], const uint4* weigh
             P::multiply(sum[2 * j], a[step], b.x, b.y);
             P::multiply(sum[2 * j + 1], a[step], b.z, b.w);
         }
-}
-
-template <int N> __device__ void start_with(const float* biases, float (&sum)[N / 8][4])
-{
-    const int t = lane_number() % 4;
-#pragma unroll
-    for (int j = 0; j < N / 8; j++) {
-        const float2 bias = __ldg((const float2*)(biases + 8 * j) + t);
-        sum[j][0] = sum[j][2] = bias.x;
-        sum[j][1] = sum[j][3] = bias.y;
-    }
 }
 
 // Rectifies sums, and tells which of them were positive, a bit each.
@@ -174,7 +163,8 @@ __device__ void add_biases3(const unsigned* deltas, float& sum)
 {
     if (threadIdx.x >= S::WARPS * C)
         return;
-    deltas += (threadIdx.x / C + F3 / 2) * S::DELTA_PITCH + F3 / 2 * C + threadIdx.x % C;
+    deltas +=
+        (threadIdx.x / C + F3 / 2) * S::DELTA_PITCH + F3 / 2 * C + threadIdx.x % C;
 #pragma unroll 4
     for (int x = 0; x < S::WIDTH; x++)
         sum += __uint_as_float(deltas[x * C]);
@@ -236,7 +226,8 @@ __device__ void add_weights1(const unsigned* inputs, const unsigned* deltas1,
     for (int i = 0; i < S::ROWS1; i++)
         for (int half = 0; half < 2; half++)
             offsets[i][half] = S::FirstPatch::offset(
-                (warp / S::QUARTERS * S::ROWS1 + i) * 16 + 8 * half + g, S::INPUT_PITCH);
+                (warp / S::QUARTERS * S::ROWS1 + i) * 16 + 8 * half + g,
+                S::INPUT_PITCH);
 #pragma unroll 1
     for (int pixel = 0; pixel < S::PIXELS; pixel += 8) {
         const unsigned* input = inputs + pixel / S::WIDTH * S::INPUT_PITCH +
@@ -285,7 +276,8 @@ __device__ void store_gradient(Gradient<S>& gradient, float* shared,
 #pragma unroll
         for (int j = 0; j < S::COLUMNS1; j++)
             for (int k = 0; k < 4; k++) {
-                const int row = (warp / S::QUARTERS * S::ROWS1 + i) * 16 + g + k / 2 * 8;
+                const int row =
+                    (warp / S::QUARTERS * S::ROWS1 + i) * 16 + g + k / 2 * 8;
                 const int column =
                     (warp % S::QUARTERS * S::COLUMNS1 + j) * 8 + 2 * t + k % 2;
                 if (row < S::PATCH1)
@@ -321,8 +313,9 @@ __device__ void store_gradient(Gradient<S>& gradient, float* shared,
         biases3[threadIdx.x] = column_sum<S::WARPS>(rows3, C, threadIdx.x);
 }
 
-// Partial gradients, one for each block, over the maps of a region: that of the deltas and
-// F3 / 2 more on every side, in `down` times `across` tiles an image. Weights as `pack_gradient` lays them out.
+// Partial gradients, one for each block, over the maps of a region: that of the deltas
+// and F3 / 2 more on every side, in `down` times `across` tiles an image. Weights are
+// in the order of `gradient_weights`, packing.py.
 template <class P, int C, int N1, int N2, int F1, int F3>
 __global__ void __launch_bounds__(256, 1)
     gradient_mma(Image source, Image delta, Region region, const uint4* weights,
@@ -350,7 +343,8 @@ __global__ void __launch_bounds__(256, 1)
     Gradient<S> gradient;
     clear(gradient);
 #pragma unroll 1
-    for (long long tile = blockIdx.x; tile < region.n * across * down; tile += gridDim.x) {
+    for (long long tile = blockIdx.x; tile < region.n * across * down;
+         tile += gridDim.x) {
         const long long n = tile / across / down;
         const long long top = region.top + tile / across % down * S::WARPS;
         const long long left = region.left + tile % across * S::WIDTH;
@@ -383,7 +377,8 @@ __global__ void __launch_bounds__(256, 1)
             store_words<P, N2, S::PITCH2>(sum2, a2, maps2);
             clear(sum2);
             multiply_patch<P, S::LastPatch::STEPS, C, N2>(
-                words + S::DELTAS + warp * S::DELTA_PITCH, last_offsets, weights3, sum2);
+                words + S::DELTAS + warp * S::DELTA_PITCH, last_offsets, weights3,
+                sum2);
             let_through<N2>(positive2, sum2);
             store_words<P, N2, S::PITCH2>(sum2, a2, deltas2);
         }

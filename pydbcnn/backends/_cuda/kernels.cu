@@ -1,5 +1,5 @@
-// All kernels of the GPU engine. NVRTC compiles those that a run needs at its first use;
-// the tests compile the same text with a host compiler.
+// All kernels of the GPU engine. NVRTC compiles those that a run needs at its first
+// use; the tests compile the same text with a host compiler.
 #include "ptx.cuh"
 #include "image.cuh"
 #include "taps.cuh"

@@ -4,7 +4,8 @@
 // vector, or zero where the place is -1.
 template <class P>
 __global__ void __launch_bounds__(256)
-    pack_words(const float* params, const int* places, long long n, typename P::Word* words)
+    pack_words(const float* params, const int* places, long long n,
+               typename P::Word* words)
 {
     const long long at = blockIdx.x * 256ll + threadIdx.x;
     if (at >= n)

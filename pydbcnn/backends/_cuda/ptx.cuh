@@ -1,5 +1,5 @@
-// Instructions that C++ has no name for. Nothing else in the kernels is assembly, so that
-// a host compiler can take them with twins of these few functions.
+// Instructions that C++ has no name for. Nothing else in the kernels is assembly, so
+// that a host compiler can take them with twins of these few functions.
 #ifdef __CUDACC__
 
 // Which lane of its warp a thread is. Asked for each time: kept in a register, with all
@@ -52,8 +52,8 @@ __device__ inline void mma_tf32(float (&sum)[4], const unsigned (&a)[4], unsigne
 // The same for a of 16 x 16 and b of 16 x 8 bfloat16 values, two neighbours of k in a
 // register: a[0] (g, 2 t)  a[1] (g + 8, 2 t)  a[2] (g, 2 t + 8)  a[3] (g + 8, 2 t + 8)
 //   b0 (2 t, g)  b1 (2 t + 8, g)
-__device__ inline void mma_bfloat16(float (&sum)[4], const unsigned (&a)[4], unsigned b0,
-                                    unsigned b1)
+__device__ inline void mma_bfloat16(float (&sum)[4], const unsigned (&a)[4],
+                                    unsigned b0, unsigned b1)
 {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"

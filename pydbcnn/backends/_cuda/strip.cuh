@@ -1,6 +1,6 @@
-// What the fused forward kernels share. A block goes down a vertical strip of the image,
-// some rows of maps at a time. The last layer is seen from its input: a row of maps adds
-// to the F3 rows of estimates around it, so that no row of maps is kept.
+// What the fused forward kernels share. A block goes down a vertical strip of the
+// image, some rows of maps at a time. The last layer is seen from its input: a row of
+// maps adds to the F3 rows of estimates around it, so that no row of maps is kept.
 
 // Columns of maps that a block computes, of which F3 - 1 are only seen by estimates.
 constexpr int STRIP_MAPS = 64;
@@ -29,10 +29,10 @@ struct Strip {
 // writes those that are complete. Rows are counted from the first row of maps, which is
 // F3 / 2 above the strip: row y of the estimates sees rows y to y + F3 - 1 of the maps.
 //
-// Of each of the rows, PARTS_ROW floats apart, `parts` holds the sums over the columns of
-// the kernel, (kernel row * C + channel, x) in rows of PITCH floats;
-// sums[y % (ROWS + F3 - 1)][x * C + channel] the estimates so far. Kernel rows are added
-// from the first to the last, whatever the strip.
+// Of each of the rows, PARTS_ROW floats apart, `parts` holds the sums over the columns
+// of the kernel, (kernel row * C + channel, x) in rows of PITCH floats; `sums` has the
+// estimates so far, (y % (ROWS + F3 - 1), x * C + channel). Kernel rows are added from
+// the first to the last, whatever the strip.
 template <int C, int F3, int ROWS, int PARTS_ROW, int PITCH>
 __device__ void add_rows(const Strip& strip, const float* parts, float* sums, int first,
                          const float* biases, const Image& source, bool residual,

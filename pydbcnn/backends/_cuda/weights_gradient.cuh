@@ -128,9 +128,9 @@ __global__ void __launch_bounds__(128, 3)
     }
 }
 
-// Partial sums (n_parts, n) added to a gradient, always in the same order. Each warp of a
-// block takes every eighth part: one thread for all of them would wait for thousands of
-// reads, one after the other.
+// Partial sums (n_parts, n) added to a gradient, always in the same order. Each warp of
+// a block takes every eighth part: one thread for all of them would wait for thousands
+// of reads, one after the other.
 __global__ void __launch_bounds__(256)
     add_partials(const float* partials, float* gradient, long long n, long long n_parts)
 {
