@@ -136,6 +136,12 @@ def test_known_blurs_on_the_device(xp, pairs, blur_aware, name):
     assert xp.fetched == []
 
 
+def test_blurs_that_lie_on_the_device_are_refused(xp, pairs, blur_aware):
+    for sigma in (xp.asarray(np.ones(6)), [xp.asarray(np.ones((2, 2)))] * 6):
+        with pytest.raises(TypeError, match=r"sigma lies on a GPU.*pass sigma\.get"):
+            blur_aware.predict(pairs[0], sigma)
+
+
 @pytest.mark.parametrize("tile_size", [None, 40])
 def test_estimated_blurs_on_the_device(xp, tile_size):
     """Of the image, no more is copied than the estimate looks at."""
