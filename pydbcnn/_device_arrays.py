@@ -23,6 +23,8 @@ def is_on_gpu(array):
     """Whether this is an array, of any library, that lies on a GPU."""
     if isinstance(array, np.ndarray):
         return False
+    if namespace(array) is not np:
+        return True
     # PyTorch answers the second question with an error where gradients are recorded.
     if (tell_device := getattr(array, "__dlpack_device__", None)) is not None:
         return tell_device()[0] in _DLPACK_CUDA

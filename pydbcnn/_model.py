@@ -9,7 +9,7 @@ import numpy as np
 
 from ._blur_aware import MIN_SIGMA, BlurAwareNetwork
 from ._blur_regressor import BlurRegressor
-from ._device_arrays import namespace
+from ._device_arrays import namespace, refuse_gpu
 from ._tiles import interpolate_tiles, tile_grid
 from .backends.reference import mirrored_tile, write_pixels
 
@@ -238,6 +238,8 @@ def check_sigmas(sigma, n_images):
     ------
     ValueError
         When there is not one for each image, or it is no blur.
+    TypeError
+        When it lies on a GPU.
     """
     is_one = not isinstance(sigma, (list, tuple)) and np.ndim(sigma) == 0
     sigmas = [sigma] * n_images if is_one else list(sigma)
@@ -251,6 +253,7 @@ def check_sigmas(sigma, n_images):
 
 
 def _check_sigma(value):
+    refuse_gpu(value, "What chooses weights for a blur", "sigma")
     try:
         sigma = np.asarray(value)
     except ValueError:  # rows of different lengths

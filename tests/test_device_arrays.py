@@ -20,7 +20,8 @@ from pydbcnn import (
 )
 from pydbcnn._checkpoint import Checkpoint
 from pydbcnn._device_arrays import as_array, is_on_gpu, namespace, to_host
-from pydbcnn._sampling import RandomPatches
+from pydbcnn._images import Images, check_pixels
+from pydbcnn._sampling import RandomPatches, crop, cut
 from pydbcnn._training import DivergenceError, Training
 from pydbcnn.backends import DeviceUnavailableError
 from pydbcnn.metrics import peak_signal_noise_ratio, structural_similarity
@@ -133,6 +134,12 @@ def test_known_blurs_on_the_device(xp, pairs, blur_aware, name):
     model = deepcopy(blur_aware).set_params(device="cuda")
     assert_on_device(xp, model.predict(on_device(xp, X), **SIGMAS[name]), expected)
     assert xp.fetched == []
+
+
+def test_blurs_that_lie_on_the_device_are_refused(xp, pairs, blur_aware):
+    for sigma in (xp.asarray(np.ones(6)), [xp.asarray(np.ones((2, 2)))] * 6):
+        with pytest.raises(TypeError, match=r"sigma lies on a GPU.*pass sigma\.get"):
+            blur_aware.predict(pairs[0], sigma)
 
 
 @pytest.mark.parametrize("tile_size", [None, 40])
@@ -548,3 +555,23 @@ def test_namespace_of_arrays_of_the_host(xp):
     assert namespace(array) is namespace([1.0]) is np
     assert to_host(array) is array
     assert namespace(xp.zeros(3)) is xp
+
+
+def test_arrays_of_the_real_cupy_are_seen_without_a_driver():
+    """What is done on the host with an array, though its memory is none of a GPU."""
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    values = np.zeros((2, 20, 24, 3), np.uint8)
+    memory = cupy.cuda.UnownedMemory(values.ctypes.data, values.nbytes, values, 0)
+    array = cupy.ndarray(values.shape, np.uint8, cupy.cuda.MemoryPointer(memory, 0))
+    assert is_on_gpu(array)
+    assert namespace(array) is cupy
+    assert check_pixels(array, "X") is array
+    assert array.astype(np.uint8, copy=False) is array
+    images = Images([array], is_list=False, has_channels=True)
+    assert [image.shape for image in images.each()] == [(20, 24, 3)] * 2
+    assert cut(array, (5, 6), (8, 9), 3, axis=1).shape == (2, 14, 15, 3)
+    part = crop(array, 2)
+    assert part.shape == (2, 16, 20, 3)
+    assert array.flags.c_contiguous
+    assert not part.flags.c_contiguous
+    assert part.data.ptr == array.data.ptr + (2 * 24 + 2) * 3

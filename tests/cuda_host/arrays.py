@@ -24,6 +24,7 @@ FUNCTIONS = frozenset(
         "from_dlpack",
         "full",
         "isfinite",
+        "ndim",
         "ones",
         "pad",
         "rint",
