@@ -58,7 +58,7 @@ class HostRuntime(Runtime):
             max_shared_memory,
             truncated_sums,
         )
-        super().__init__(xp, lambda name: module, max_shared_memory, n_processors)
+        super().__init__(xp, lambda name: module, n_processors)
 
 
 def in_all_orders(compute, **parameters):

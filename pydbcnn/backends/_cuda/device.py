@@ -33,8 +33,6 @@ class Gpu:
     capability : tuple of 2 int
     memory : int
         Bytes.
-    max_shared_memory : int
-        Bytes that a block may ask for.
     n_processors : int
     """
 
@@ -42,7 +40,6 @@ class Gpu:
     name: str
     capability: tuple
     memory: int
-    max_shared_memory: int
     n_processors: int
 
     @classmethod
@@ -53,7 +50,6 @@ class Gpu:
             properties["name"].decode(),
             (properties["major"], properties["minor"]),
             properties["totalGlobalMem"],
-            properties["sharedMemPerBlockOptin"],
             properties["multiProcessorCount"],
         )
 
@@ -145,9 +141,7 @@ def _runtime(cupy, gpu):
     def synchronize():
         cupy.cuda.get_current_stream().synchronize()
 
-    return Runtime(
-        cupy, load_module, gpu.max_shared_memory, gpu.n_processors, synchronize
-    )
+    return Runtime(cupy, load_module, gpu.n_processors, synchronize)
 
 
 @cache

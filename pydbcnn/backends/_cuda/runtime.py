@@ -19,8 +19,6 @@ class Runtime:
         CuPy; where the tests run kernels on the host, what stands in for it.
     load_module : callable
         From the name of a kernel to a module with ``get_function(name)``.
-    max_shared_memory : int
-        Bytes that a block may have.
     n_processors : int
     synchronize : callable
         Waits until all that was launched is done; on the host it is already.
@@ -28,7 +26,6 @@ class Runtime:
 
     xp: object
     load_module: object
-    max_shared_memory: int
     n_processors: int
     synchronize: object = lambda: None
     _functions: dict = field(default_factory=dict)
