@@ -26,30 +26,51 @@ template <class P, int C, int N1, int N2, int F1, int F3> struct ForwardMma {
     static constexpr int INPUTS = OFFSETS + FirstPatch::STEPS * 8;
     static constexpr int MAPS = INPUTS + 2 * RING * INPUT_PITCH;
     static constexpr int SUMS_AT = MAPS + ROWS * MAP_ROW;
+    static_assert((F1 - 1) % ROWS == 0, "inputs are loaded ROWS rows at a time");
     static_assert(N1 % 16 == 0 && N2 % 16 == 0, "pairs of 8 filters");
     static_assert(COLUMNS * PARTS_PITCH <= STRIP_MAPS * MAP_PITCH,
                   "parts fit into maps");
     static_assert(N2 % P::STEP == 0, "whole steps of a kernel column");
 };
 
-// One more row of inputs, into both of its places in the ring.
+// Some rows of inputs, into both of their places in the ring. A thread asks for all of
+// its pixels before it waits for any.
 template <class S, class P, int C, int F1, int F3>
-__device__ void load_mma_row(const Strip& strip, const Image& source, unsigned* inputs,
-                             int row)
+__device__ void load_mma_rows(const Strip& strip, const Image& source, unsigned* inputs,
+                              int first)
 {
-    const long long y = strip.top - F3 / 2 - F1 / 2 + row;
+    constexpr int PIXELS = S::ROWS * S::WIDTH;
+    constexpr int EACH = (PIXELS + S::THREADS - 1) / S::THREADS;
+    const long long top = strip.top - F3 / 2 - F1 / 2 + first;
     const long long left = strip.left - F3 / 2 - F1 / 2;
-#pragma unroll 1
-    for (int x = threadIdx.x; x < S::WIDTH; x += S::THREADS) {
-        const long long index = pixel_index(source, strip.n, y, left + x);
-        float values[C + 1];
+    const int thread = 32 * warp_number() + lane_number(); // keeps no register between
+    unsigned bits[EACH][C + 1]; // and the value behind them, for words of two
+    long long index[EACH], next[EACH];
+#pragma unroll
+    for (int i = 0; i < EACH; i++) {
+        const int at = min(thread + i * S::THREADS, PIXELS - 1);
+        const long long y = top + at / S::WIDTH, x = left + at % S::WIDTH;
+        index[i] = pixel_index(source, strip.n, y, x);
+        next[i] = P::VALUES == 1 ? -1 : pixel_index(source, strip.n, y, x + 1);
+    }
+#pragma unroll
+    for (int i = 0; i < EACH; i++) {
+#pragma unroll
         for (int c = 0; c < C; c++)
-            values[c] = read_value(source, index < 0 ? index : index + c);
-        values[C] =
-            P::VALUES == 1 ? 0.0f : read_pixel(source, strip.n, y, left + x + 1, 0);
-        unsigned* place = inputs + row % S::RING * S::INPUT_PITCH + x * C;
+            bits[i][c] = load_bits(source, index[i] < 0 ? index[i] : index[i] + c);
+        bits[i][C] = load_bits(source, next[i]);
+    }
+#pragma unroll
+    for (int i = 0; i < EACH; i++) {
+        const int at = thread + i * S::THREADS;
+        if (at >= PIXELS)
+            continue;
+        const int row = (first + at / S::WIDTH) % S::RING;
+        unsigned* place = inputs + row * S::INPUT_PITCH + at % S::WIDTH * C;
+#pragma unroll
         for (int c = 0; c < C; c++) {
-            const unsigned word = P::word(values[c], values[c + 1]);
+            const unsigned word =
+                P::word(value_of(source, bits[i][c]), value_of(source, bits[i][c + 1]));
             place[c] = word;
             place[c + S::RING * S::INPUT_PITCH] = word;
         }
@@ -221,13 +242,11 @@ __global__ void __launch_bounds__(128, 2)
         maps[STRIP_MAPS * S::MAP_PITCH + at] = 0;
     __syncthreads();
 #pragma unroll 1
-    for (int y = 0; y < F1 - 1; y++)
-        load_mma_row<S, P, C, F1, F3>(strip, source, inputs, y);
+    for (int y = 0; y < F1 - 1; y += S::ROWS)
+        load_mma_rows<S, P, C, F1, F3>(strip, source, inputs, y);
 #pragma unroll 1
     for (int first = 0; first < strip.height + F3 - 1; first += S::ROWS) {
-#pragma unroll 1
-        for (int y = first + F1 - 1; y < first + F1 - 1 + S::ROWS; y++)
-            load_mma_row<S, P, C, F1, F3>(strip, source, inputs, y);
+        load_mma_rows<S, P, C, F1, F3>(strip, source, inputs, first + F1 - 1);
         __syncthreads();
         {
             float sum[S::TILES][N1 / 8][4];

@@ -48,19 +48,29 @@ __device__ inline long long pixel_index(const Image& image, long long n, long lo
     return ((n * image.height + y) * image.width + x) * image.channels;
 }
 
-// A value as the network sees it, between 0 and 1 for most.
-__device__ inline float read_value(const Image& image, long long index)
+// What memory has of a value. Nothing is computed with it here, where a thread would
+// wait for it: it can ask for many, and then take the `value_of` each.
+__device__ inline unsigned load_bits(const Image& image, long long index)
 {
     if (index < 0)
-        return 0.0f;
-    float value;
+        return 0;
     switch (image.type) {
-    case UINT8: value = ((const unsigned char*)image.data)[index]; break;
-    case UINT16: value = ((const unsigned short*)image.data)[index]; break;
-    case FLOAT32: value = ((const float*)image.data)[index]; break;
-    default: value = ((const double*)image.data)[index];
+    case UINT8: return ((const unsigned char*)image.data)[index];
+    case UINT16: return ((const unsigned short*)image.data)[index];
+    case FLOAT32: return __float_as_uint(((const float*)image.data)[index]);
+    default: return __float_as_uint(((const double*)image.data)[index]);
     }
-    return value * image.inverse;
+}
+
+// A value as the network sees it, between 0 and 1 for most.
+__device__ inline float value_of(const Image& image, unsigned bits)
+{
+    return (image.type < FLOAT32 ? bits : __uint_as_float(bits)) * image.inverse;
+}
+
+__device__ inline float read_value(const Image& image, long long index)
+{
+    return value_of(image, load_bits(image, index));
 }
 
 __device__ inline float read_pixel(const Image& image, long long n, long long y,
