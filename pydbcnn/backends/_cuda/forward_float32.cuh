@@ -93,7 +93,8 @@ __device__ void first_layer(const float* inputs, const float* weights,
     }
 }
 
-// The second layer: 8 pixels x 4 filters a thread.
+// The second layer: 8 pixels x 4 filters a thread. Pixels are 4 neighbours, and 4 that
+// lie 32 further: threads side by side read neighbours, from banks of their own.
 template <int N1, int N2>
 __device__ void second_layer(const float* maps, const float* weights,
                              const float* biases, int pixel, int filter,
@@ -108,7 +109,7 @@ __device__ void second_layer(const float* maps, const float* weights,
     for (int i = 0; i < N1; i++) {
         float seen[8], weight[4];
         load4(maps + i * STRIP_MAPS + pixel, seen);
-        load4(maps + i * STRIP_MAPS + pixel + 4, seen + 4);
+        load4(maps + i * STRIP_MAPS + pixel + 32, seen + 4);
         load4(weights + i * N2 + filter, weight);
 #pragma unroll
         for (int o = 0; o < 4; o++)
@@ -195,7 +196,7 @@ __global__ void __launch_bounds__(128, 3)
         __syncthreads();
         {
             const int lane = lane_number(), warp = warp_number(), row = warp / 2;
-            const int pixel = lane % 8 * 8, filter = warp % 2 * 16 + lane / 8 * 4;
+            const int pixel = lane % 8 * 4, filter = warp % 2 * 16 + lane / 8 * 4;
             float sum[4][8];
             second_layer<N1, N2>(maps + row * N1 * STRIP_MAPS, weights2, biases + N1,
                                  pixel, filter, sum);
@@ -206,7 +207,7 @@ __global__ void __launch_bounds__(128, 3)
                     sum[o][p] = fmaxf(sum[o][p], 0.0f);
                 float* place = maps + (row * N2 + filter + o) * S::MAP2_PITCH + pixel;
                 store4(sum[o], place);
-                store4(sum[o] + 4, place + 4);
+                store4(sum[o] + 4, place + 32);
             }
             // Beyond the strip, where kernels of no estimate reach.
             for (int at = threadIdx.x; at < S::ROWS * N2 * 8; at += S::THREADS)

@@ -55,20 +55,41 @@ template <class Array> __device__ void clear(Array& array)
         values[i] = 0.0f;
 }
 
-// A part of an image as words, rows of PITCH of them.
-template <class P, int C, int ROWS, int PITCH, int THREADS>
-__device__ void load_part(const Image& image, long long n, long long top,
-                          long long left, unsigned* words)
-{
-#pragma unroll 1
-    for (int at = threadIdx.x; at < ROWS * (PITCH / C); at += THREADS) {
-        const int y = at / (PITCH / C), x = at % (PITCH / C);
-        const long long index = pixel_index(image, n, top + y, left + x);
-        for (int c = 0; c < C; c++)
-            words[y * PITCH + x * C + c] =
-                P::word(read_value(image, index < 0 ? index : index + c), 0.0f);
+// A part of an image as words, rows of PITCH of them. A thread asks for all of its pixels
+// before it waits for any.
+template <class P, int C, int ROWS, int PITCH, int THREADS> struct Part {
+    static constexpr int WIDTH = PITCH / C;
+    static constexpr int EACH = (ROWS * WIDTH + THREADS - 1) / THREADS;
+    unsigned bits[EACH][C];
+
+    __device__ void ask(const Image& image, long long n, long long top, long long left)
+    {
+        long long index[EACH];
+#pragma unroll
+        for (int i = 0; i < EACH; i++) {
+            const int at = min((int)threadIdx.x + i * THREADS, ROWS * WIDTH - 1);
+            index[i] = pixel_index(image, n, top + at / WIDTH, left + at % WIDTH);
+        }
+#pragma unroll
+        for (int i = 0; i < EACH; i++)
+#pragma unroll
+            for (int c = 0; c < C; c++)
+                bits[i][c] = load_bits(image, index[i] < 0 ? index[i] : index[i] + c);
     }
-}
+
+    __device__ void store(const Image& image, unsigned* words) const
+    {
+#pragma unroll
+        for (int i = 0; i < EACH; i++) {
+            const int at = threadIdx.x + i * THREADS;
+            if (at >= ROWS * WIDTH)
+                continue;
+#pragma unroll
+            for (int c = 0; c < C; c++)
+                words[at * C + c] = P::word(value_of(image, bits[i][c]), 0.0f);
+        }
+    }
+};
 
 // sum += (patch around 16 pixels) x weights, for N columns.
 template <class P, int STEPS, int C, int N>
@@ -348,10 +369,14 @@ __global__ void __launch_bounds__(256, 1)
         const long long n = tile / across / down;
         const long long top = region.top + tile / across % down * S::WARPS;
         const long long left = region.left + tile % across * S::WIDTH;
-        load_part<P, C, S::WARPS + F1 - 1, S::INPUT_PITCH, S::THREADS>(
-            source, n, top - F1 / 2, left - F1 / 2, words + S::INPUTS);
-        load_part<P, C, S::WARPS + F3 - 1, S::DELTA_PITCH, S::THREADS>(
-            delta, n, top - F3 / 2, left - F3 / 2, words + S::DELTAS);
+        {
+            Part<P, C, S::WARPS + F1 - 1, S::INPUT_PITCH, S::THREADS> inputs;
+            Part<P, C, S::WARPS + F3 - 1, S::DELTA_PITCH, S::THREADS> deltas;
+            inputs.ask(source, n, top - F1 / 2, left - F1 / 2);
+            deltas.ask(delta, n, top - F3 / 2, left - F3 / 2);
+            inputs.store(source, words + S::INPUTS);
+            deltas.store(delta, words + S::DELTAS);
+        }
         __syncthreads();
 
         unsigned positive1, positive2, a2[N2 / 8][4];
