@@ -55,8 +55,8 @@ template <class Array> __device__ void clear(Array& array)
         values[i] = 0.0f;
 }
 
-// A part of an image as words, rows of PITCH of them. A thread asks for all of its pixels
-// before it waits for any.
+// A part of an image as words, rows of PITCH of them. A thread asks for all of its
+// pixels before it waits for any.
 template <class P, int C, int ROWS, int PITCH, int THREADS> struct Part {
     static constexpr int WIDTH = PITCH / C;
     static constexpr int EACH = (ROWS * WIDTH + THREADS - 1) / THREADS;
