@@ -18,7 +18,7 @@ from pydbcnn.backends.cuda import CudaBackend
 from pydbcnn.backends.reference import ReferenceBackend
 
 NUMPY = SimpleNamespace(asarray=np.asarray, asnumpy=np.asarray)
-GPU = Gpu(0, "a GPU", (9, 0), 80 * 2**30, 227 * 1024, 132)
+GPU = Gpu(0, "a GPU", (9, 0), 80 * 2**30, 132)
 
 
 class Meter:
