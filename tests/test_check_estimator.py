@@ -25,7 +25,10 @@ from pydbcnn import (
 )
 
 # How many checks there are depends on the version of scikit-learn.
-N_CHECKS = {"1.9": {"regressor": 53, "transformer": 46, "other": 40}}
+N_CHECKS = {
+    "1.6": {"regressor": 52, "transformer": 45, "other": 39},
+    "1.9": {"regressor": 53, "transformer": 46, "other": 40},
+}
 ESTIMATORS = {
     "deblurrer": DBCNNDeblurrer(),
     "blur": GaussianBlurTransformer(),

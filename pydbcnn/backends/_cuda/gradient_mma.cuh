@@ -64,10 +64,11 @@ template <class P, int C, int ROWS, int PITCH, int THREADS> struct Part {
 
     __device__ void ask(const Image& image, long long n, long long top, long long left)
     {
+        const int thread = 32 * warp_number() + lane_number(); // keeps no register
         long long index[EACH];
 #pragma unroll
         for (int i = 0; i < EACH; i++) {
-            const int at = min((int)threadIdx.x + i * THREADS, ROWS * WIDTH - 1);
+            const int at = min(thread + i * THREADS, ROWS * WIDTH - 1);
             index[i] = pixel_index(image, n, top + at / WIDTH, left + at % WIDTH);
         }
 #pragma unroll
@@ -79,9 +80,10 @@ template <class P, int C, int ROWS, int PITCH, int THREADS> struct Part {
 
     __device__ void store(const Image& image, unsigned* words) const
     {
+        const int thread = 32 * warp_number() + lane_number();
 #pragma unroll
         for (int i = 0; i < EACH; i++) {
-            const int at = threadIdx.x + i * THREADS;
+            const int at = thread + i * THREADS;
             if (at >= ROWS * WIDTH)
                 continue;
 #pragma unroll
