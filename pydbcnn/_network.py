@@ -146,14 +146,19 @@ class Network:
         return sum(layer.kernel_size // 2 for layer in self.layers)
 
     @cached_property
+    def back_projection_radius(self):
+        """Pixels of context that a back-projection sees on every side."""
+        return sum(size // 2 for size in self.back_projection_sizes)
+
+    @cached_property
+    def tail_radius(self):
+        """Pixels of context that all back-projections see on every side."""
+        return self.n_back_projections * self.back_projection_radius
+
+    @cached_property
     def radius(self):
         """Pixels of context that the estimate of a pixel sees on every side."""
-        back_projection = sum(size // 2 for size in self.back_projection_sizes)
-        return (
-            self.filter_size // 2
-            + self.layers_radius
-            + self.n_back_projections * back_projection
-        )
+        return self.filter_size // 2 + self.layers_radius + self.tail_radius
 
     @cached_property
     def n_filter_params(self):

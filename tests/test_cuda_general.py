@@ -11,7 +11,7 @@ from pydbcnn.backends import reference
 from pydbcnn.backends._cuda import bands as banding
 from pydbcnn.backends._cuda import layers, surroundings, training
 from pydbcnn.backends._cuda.arrays import MIRROR, ZERO, Image, Region
-from pydbcnn.backends._cuda.bands import bands, n_buffers, tail_margin
+from pydbcnn.backends._cuda.bands import bands, n_buffers
 from pydbcnn.backends._cuda.chunks import chunks, map_bytes
 from pydbcnn.backends._cuda.optimizers import CUDA_OPTIMIZERS
 from pydbcnn.backends.cuda import CudaBackend
@@ -504,7 +504,7 @@ def test_bands_cover_all_pixels_in_bounded_memory(size):
 
 
 def test_bands_of_a_large_image_compute_little_twice():
-    margin = tail_margin(LARGEST_COMMON)
+    margin = LARGEST_COMMON.tail_radius
     regions = [region for _, region in bands(LARGEST_COMMON, 1, 4000, 6000)]
     computed = sum(region.grown(margin).n_pixels for region in regions)
     assert computed < 1.2 * 4000 * 6000

@@ -12,13 +12,6 @@ _WIDEST = 1024
 _LEAST = 64  # rows, whatever their buffers take
 
 
-def tail_margin(network):
-    """Pixels around an estimate that the back-projections see of the one before."""
-    return network.n_back_projections * sum(
-        size // 2 for size in network.back_projection_sizes
-    )
-
-
 def n_buffers(network):
     """Images of single precision that lie between the steps of a network at once."""
     filtered = network.filter_size > 1

@@ -1,6 +1,5 @@
 """The steps of a network on the device, for one part of some images."""
 
-from .bands import tail_margin
 from .fused import FusedLayers
 from .fused_kernels import is_fused
 from .layers import Layers
@@ -36,12 +35,12 @@ class Chain:
         """
         network = self.network
         n_left = network.n_back_projections + network.combine
-        around = region.grown(tail_margin(network))
+        around = region.grown(network.tail_radius)
         estimate = self._next(out, around, n_left)
         self._layers.estimate(self._seen(images, around), estimate, around)
         for kernels in network.back_projection_views(self._params):
             n_left -= 1
-            around = around.grown(-sum(len(kernel) // 2 for kernel in kernels))
+            around = around.grown(-network.back_projection_radius)
             before, estimate = estimate, self._next(out, around, n_left)
             back_projection(self._runtime, kernels, images, before, estimate, around)
         if network.combine:

@@ -140,6 +140,11 @@ def back_projection(runtime, kernels, image, estimate, out, region):
     out : Image
         Has all pixels of the region.
     region : Region
+
+    Returns
+    -------
+    difference : Image
+        x - K * s, in all that P sees.
     """
     blur, projection = kernels
     seen = region.grown(len(projection) // 2)
@@ -147,6 +152,7 @@ def back_projection(runtime, kernels, image, estimate, out, region):
     correlate_channels(
         runtime, difference, out, region, projection, base=estimate, blend=ADDED
     )
+    return difference
 
 
 def combination(runtime, network, params, image, estimate, out, region):

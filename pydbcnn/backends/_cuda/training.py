@@ -11,10 +11,10 @@ from .fused_kernels import is_fused
 from .layers import PLAIN, Layers, add_partials, add_weights_gradient, convolve
 from .surroundings import (
     ADDED,
+    back_projection,
     combination,
     correlate_channels,
     filtered,
-    missing,
     new_image,
 )
 
@@ -99,7 +99,7 @@ class Run:
 
 def maps_of(network, layers):
     """Channels and margins of the maps and deltas in memory, for `chunks`."""
-    margin = network.n_back_projections * _back_projection_radius(network)
+    margin = network.tail_radius
     around = 2 * (network.n_back_projections + network.combine + 1)
     return [
         *((2 * channels, margin + reach) for channels, reach in layers.kept()),
@@ -108,13 +108,8 @@ def maps_of(network, layers):
     ]
 
 
-def _back_projection_radius(network):
-    return sum(size // 2 for size in network.back_projection_sizes)
-
-
 def _forward(runtime, network, params, image, region, layers):
-    radius = _back_projection_radius(network)
-    seen = region.grown(network.n_back_projections * radius)
+    seen = region.grown(network.tail_radius)
     source, quadrant = image, network.filter_view(params)
     if quadrant is not None:
         around = seen.grown(network.layers_radius)
@@ -122,7 +117,7 @@ def _forward(runtime, network, params, image, region, layers):
     estimate, maps = layers.forward(source, seen)
     run = Run(image, source, maps, [seen], [estimate])
     for kernels in network.back_projection_views(params):
-        seen = seen.grown(-radius)
+        seen = seen.grown(-network.back_projection_radius)
         _back_project(runtime, kernels, run, seen)
     if network.combine:
         out = new_image(runtime, seen, network.n_channels_out)
@@ -133,19 +128,10 @@ def _forward(runtime, network, params, image, region, layers):
 
 def _back_project(runtime, kernels, run, region):
     """Append what a back-projection gives; what is missing is kept."""
-    blur, projection = kernels
     estimate = run.estimates[-1]
-    around = region.grown(len(projection) // 2)
-    run.missing.append(missing(runtime, blur, run.image, estimate, around))
     out = new_image(runtime, region, estimate.array.shape[3])
-    correlate_channels(
-        runtime,
-        run.missing[-1],
-        out,
-        region,
-        projection,
-        base=estimate,
-        blend=ADDED,
+    run.missing.append(
+        back_projection(runtime, kernels, run.image, estimate, out, region)
     )
     run.regions.append(region)
     run.estimates.append(out)
