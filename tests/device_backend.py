@@ -4,8 +4,11 @@ Its arrays are those of the host that NumPy does not take for its own; what it c
 are the bits of the CPU engine. So results on both devices have to be equal.
 """
 
+import sys
+
 from cuda_host import HostXp
 
+import pydbcnn.backends
 from pydbcnn._optimizers import OPTIMIZERS
 from pydbcnn.backends.cpu import CpuBackend
 
@@ -75,3 +78,15 @@ class DeviceOptimizer:
 
 def _peek(array):
     return getattr(array, "_values", array)
+
+
+def let_device_be_usable(monkeypatch):
+    """A stand-in for CuPy, with a device for every precision; returns the former."""
+    xp = WatchedXp()
+    monkeypatch.setitem(sys.modules, "cupy", xp)
+    monkeypatch.setattr(
+        pydbcnn.backends,
+        "_cuda_backend",
+        lambda precision: DeviceBackend(xp, precision),
+    )
+    return xp

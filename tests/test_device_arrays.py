@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from device_backend import DeviceBackend, WatchedXp
+from device_backend import let_device_be_usable
 
 import pydbcnn
 from pydbcnn import (
@@ -42,14 +42,7 @@ ONE_MEMBER = BlurEstimator(n_members=1, n_crops=1, max_iter=2)
 @pytest.fixture
 def xp(monkeypatch):
     """What stands in for CuPy, with a device that can be used."""
-    xp = WatchedXp()
-    monkeypatch.setitem(sys.modules, "cupy", xp)
-    monkeypatch.setattr(
-        pydbcnn.backends,
-        "_cuda_backend",
-        lambda precision: DeviceBackend(xp, precision),
-    )
-    return xp
+    return let_device_be_usable(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from device_backend import DeviceBackend, WatchedXp
+from device_backend import DeviceBackend, let_device_be_usable
 from PIL import Image
 
 import pydbcnn
@@ -342,13 +342,7 @@ print("cupy" in sys.modules)
 @pytest.fixture
 def usable(monkeypatch):
     """A device for float32, tf32 and bfloat16."""
-    xp = WatchedXp()
-    monkeypatch.setitem(sys.modules, "cupy", xp)
-    monkeypatch.setattr(
-        pydbcnn.backends,
-        "_cuda_backend",
-        lambda precision: DeviceBackend(xp, precision),
-    )
+    let_device_be_usable(monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])
