@@ -21,7 +21,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WHEEL := $(VENV)/wheels/.built
 SOURCES := setup.py pyproject.toml $(shell find pydbcnn -type f -not -name '*.pyc' \
-	-not -name '*.so' -not -name '_cpu.c')
+	-not -name '*.so' -not -name 'bindings.c')
 PIP := $(BIN)/pip --disable-pip-version-check
 
 .PHONY: demo test test-minimum sanitize bench bench-gpu evaluate train-models docs lint clean
@@ -109,7 +109,7 @@ $(BIN)/python:
 
 # The wheel is built once; installing it with an extra then builds nothing again.
 $(WHEEL): $(BIN)/python $(SOURCES)
-	rm -rf $(@D)
+	rm -rf $(@D) build/lib* # whose modules may have moved
 	$(PIP) wheel --quiet --no-deps --wheel-dir $(@D) .
 	touch $@
 

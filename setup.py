@@ -13,7 +13,7 @@ from setuptools._distutils.ccompiler import new_compiler
 from setuptools._distutils.sysconfig import customize_compiler
 from setuptools.errors import CompileError
 
-NATIVE = Path("pydbcnn/native")
+ENGINE = Path("pydbcnn/backends/_cpu")
 
 
 def compiles(flags, source="int main(void) { return 0; }\n"):
@@ -66,12 +66,12 @@ def openmp_flags():
 
 def engine_library(name, flags):
     """A static library with the engine for one instruction set."""
-    sources = [str(NATIVE / f"engine_{name}.c")]
+    sources = [str(ENGINE / f"engine_{name}.c")]
     if name == "baseline":
-        sources.append(str(NATIVE / "dispatch.c"))
+        sources.append(str(ENGINE / "dispatch.c"))
     return f"pydbcnn_{name}", {
         "sources": sources,
-        "obj_deps": {"": [str(path) for path in sorted(NATIVE.glob("*.h"))]},
+        "obj_deps": {"": [str(path) for path in sorted(ENGINE.glob("*.h"))]},
         "macros": MACROS,
         "cflags": [*FLAGS, *flags, *SANITIZE],
     }
@@ -83,9 +83,9 @@ setup(
     libraries=[engine_library(*item) for item in INSTRUCTION_SETS.items()],
     ext_modules=cythonize(
         Extension(
-            "pydbcnn.backends._cpu",
-            ["pydbcnn/backends/_cpu.pyx"],
-            include_dirs=["pydbcnn", numpy.get_include()],
+            "pydbcnn.backends._cpu.bindings",
+            ["pydbcnn/backends/_cpu/bindings.pyx"],
+            include_dirs=[str(ENGINE), numpy.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_compile_args=["-g0", *OPENMP, *SANITIZE],
             extra_link_args=[*OPENMP, *SANITIZE],

@@ -10,9 +10,9 @@ from pydbcnn import (
     MotionBlurTransformer,
     NoiseTransformer,
 )
-from pydbcnn._gaussian import import_cv2
-from pydbcnn._images import luminance
-from pydbcnn._pair_sigma import sigma_of_pair
+from pydbcnn._blur_estimation.pair import sigma_of_pair
+from pydbcnn._pixels.gaussian import import_cv2
+from pydbcnn._pixels.images import luminance
 
 SMALLEST = 120  # pixels of a side: less hardly tells how blurred it is
 SIGMAS = (0.2, 3.4)

@@ -6,7 +6,7 @@ import numpy as np
 import timing
 from report import Comparison
 
-from pydbcnn._network import Network
+from pydbcnn._network.network import Network
 
 COLOURS = {1: "grey", 3: "colour"}
 

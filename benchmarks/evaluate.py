@@ -16,8 +16,8 @@ from quality.times import measure_times
 from quality.workers import workers
 from timing import N_THREADS
 
-from pydbcnn._pictures import save_png
-from pydbcnn.backends._threads import usable_processors
+from pydbcnn._commands.pictures import save_png
+from pydbcnn.backends.threads import usable_processors
 from pydbcnn.pretrained import available_models
 
 ROOT = Path(__file__).parents[1]

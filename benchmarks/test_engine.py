@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 from timing import OURS
 
 from pydbcnn import DBCNNDeblurrer
-from pydbcnn._network import Network
+from pydbcnn._network.network import Network
 from pydbcnn.backends import get_backend
 
 both_colours = pytest.mark.parametrize("n_channels", [1, 3])

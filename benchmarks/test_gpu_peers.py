@@ -5,7 +5,7 @@ import pytest
 import timing
 from gpu.cases import N_CHECKED, Forward, Training
 
-from pydbcnn._optimizers import Adam
+from pydbcnn.backends.optimizers import Adam
 from pydbcnn.backends.reference import ReferenceBackend
 
 precisions = pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])

@@ -7,7 +7,7 @@ from cases import COLOURS, share_of_peak, step_flop, uniform, visible_params
 from report import Comparison
 
 from pydbcnn import DBCNNDeblurrer
-from pydbcnn._network import Network
+from pydbcnn._network.network import Network
 from pydbcnn.backends import get_backend
 
 N_CHECKED = 3  # losses; from the second on, they depend on the gradient

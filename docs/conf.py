@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pydbcnn
-from pydbcnn._network import Network
+from pydbcnn._network.network import Network
 from pydbcnn.backends._cuda import fused_kernels
 
 DOCS = Path(__file__).parent

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
-from pydbcnn._images import luminance
+from pydbcnn._commands.pictures import save_png, side_by_side
 from pydbcnn._photos import read_photo
-from pydbcnn._pictures import save_png, side_by_side
+from pydbcnn._pixels.images import luminance
 from pydbcnn.datasets import load_sample_images
 from pydbcnn.metrics import peak_signal_noise_ratio, structural_similarity
 

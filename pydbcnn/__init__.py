@@ -9,23 +9,23 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOMES = {
-    "BlurEstimator": "._blur_estimator",
-    "DBCNNDeblurrer": "._deblurrer",
-    "GaussianBlurTransformer": "._blur",
-    "AnisotropicGaussianBlurTransformer": "._degradations._anisotropic",
-    "DefocusBlurTransformer": "._degradations._defocus",
-    "JPEGTransformer": "._degradations._jpeg",
-    "MotionBlurTransformer": "._degradations._motion",
-    "NoiseTransformer": "._degradations._noise",
-    "PolyblurDeblurrer": "._polyblur",
-    "estimate_blur": "._estimate_blur",
+    "AnisotropicGaussianBlurTransformer": "._degradations.anisotropic",
+    "BlurEstimator": "._blur_estimation.estimator",
+    "DBCNNDeblurrer": "._estimators.deblurrer",
+    "DefocusBlurTransformer": "._degradations.defocus",
     "DeviceUnavailableError": ".backends",
+    "GaussianBlurTransformer": "._degradations.gaussian",
+    "JPEGTransformer": "._degradations.jpeg",
+    "MotionBlurTransformer": "._degradations.motion",
+    "NoiseTransformer": "._degradations.noise",
+    "PolyblurDeblurrer": "._estimators.polyblur",
     "available_devices": ".backends",
-    "show_versions": "._versions",
     "datasets": ".datasets",
+    "estimate_blur": "._estimate_blur",
     "metrics": ".metrics",
     "persistence": ".persistence",
     "pretrained": ".pretrained",
+    "show_versions": "._versions",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -1,6 +1,6 @@
 """How blurred images are, told by a model that ships with the package."""
 
-from ._images import as_images
+from ._pixels.images import as_images
 
 __all__ = ["estimate_blur"]
 
@@ -51,8 +51,8 @@ def estimate_blur(images, *, tile_size=None, model="robust", data_range=None):
     >>> estimate_blur(blurred).round()
     array([2., 2.])
     """
-    from ._blur_estimator import estimate
-    from ._inference import find_model
+    from ._blur_estimation.estimator import estimate
+    from ._commands.restorer import find_model
 
     checked = as_images(images, "images")
     shape = checked.batches[0].shape

@@ -37,15 +37,17 @@ def show_versions():
 def describe():
     """The rows of `show_versions`, as a dict of str."""
     from . import __version__
-    from .backends import _cpu
+    from .backends._cpu import bindings
     from .backends._cuda.device import cupy_versions, describe_gpu
-    from .backends._threads import thread_count
     from .backends.cpu import CpuBackend, available_isas
+    from .backends.threads import thread_count
     from .pretrained import available_models
 
     isas = ", ".join(available_isas())
     forced = " (PYDBCNN_ISA)" if os.environ.get("PYDBCNN_ISA") else ""
-    threads = str(thread_count()) if _cpu.openmp_built() else "1 (built without OpenMP)"
+    threads = (
+        str(thread_count()) if bindings.openmp_built() else "1 (built without OpenMP)"
+    )
     return {
         "pydbcnn": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",

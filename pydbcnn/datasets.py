@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ._files import whole_file
-from ._gaussian import gaussian_blur, kernel_size_for
 from ._photos import Photo, find_photos, read_photo, write_photo
+from ._pixels.gaussian import gaussian_blur, kernel_size_for
 from ._progress import progress_bar
 
 __all__ = ["load_deblur_dataset", "load_sample_images", "make_deblur_dataset"]
@@ -139,7 +139,7 @@ def make_deblur_dataset(
 
 
 def _check_parameters(sigma, kernel_size, seed):
-    from ._blur import GaussianBlurTransformer
+    from ._degradations.gaussian import GaussianBlurTransformer
 
     blur = GaussianBlurTransformer(sigma, kernel_size=kernel_size)
     blur._validate_params()
@@ -345,7 +345,7 @@ def _read_side(folder, entry, side):
 
 
 def _with_channels(pixels, channels):
-    from ._images import luminance
+    from ._pixels.images import luminance
 
     if channels == 3 and pixels.ndim == 2:
         return np.repeat(pixels[..., np.newaxis], 3, axis=2)

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_array
 
-from ._device_arrays import check_same_place, namespace, refuse_gpu
-from ._images import (
+from ._pixels.device import check_same_place, namespace, refuse_gpu
+from ._pixels.images import (
     ROW_TYPES,
     as_images,
     check_same_type,

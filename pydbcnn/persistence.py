@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ._blur_aware import MIN_SIGMA, BlurAwareNetwork
-from ._blur_regressor import BlurRegressor
+from ._blur_estimation.pair import MAX_SIGMA
+from ._blur_estimation.regressor import BlurRegressor
 from ._files import whole_file
-from ._learned_arrays import LearnedArrays
-from ._model import DeblurModel
-from ._network import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIZE, Network
-from ._pair_sigma import MAX_SIGMA
+from ._network.blur_aware import MIN_SIGMA, BlurAwareNetwork
+from ._network.learned_arrays import LearnedArrays
+from ._network.network import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIZE, Network
+from ._restoration.model import DeblurModel
 
 __all__ = ["read_model", "save_model"]
 

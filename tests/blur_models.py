@@ -3,11 +3,11 @@
 import numpy as np
 
 from pydbcnn import BlurEstimator, DBCNNDeblurrer
-from pydbcnn._blur_aware import BlurAwareNetwork
-from pydbcnn._blur_regressor import BlurRegressor
-from pydbcnn._blur_statistics import N_STATISTICS
-from pydbcnn._learned_arrays import LearnedArrays
-from pydbcnn._network import Network
+from pydbcnn._blur_estimation.regressor import BlurRegressor
+from pydbcnn._blur_estimation.statistics import N_STATISTICS
+from pydbcnn._network.blur_aware import BlurAwareNetwork
+from pydbcnn._network.learned_arrays import LearnedArrays
+from pydbcnn._network.network import Network
 
 SIGMA_RANGE = (0.4, 3.0)
 

@@ -9,8 +9,8 @@ import sys
 from cuda_host import HostXp
 
 import pydbcnn.backends
-from pydbcnn._optimizers import OPTIMIZERS
 from pydbcnn.backends.cpu import CpuBackend
+from pydbcnn.backends.optimizers import OPTIMIZERS
 
 
 class WatchedXp(HostXp):

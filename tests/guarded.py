@@ -12,8 +12,8 @@ from itertools import product
 
 import numpy as np
 
-from pydbcnn._network import Network
-from pydbcnn.backends import _cpu
+from pydbcnn._network.network import Network
+from pydbcnn.backends._cpu import bindings
 from pydbcnn.backends.cpu import CpuBackend, available_isas
 
 # One entry for each way to compute: what is tested for one is tested for all.
@@ -101,13 +101,13 @@ def forward(backend, network, params, images, output, *, tile, rows=None, n_thre
     weights = backend._pack(network, params, backward=False)
     first, last = rows or (0, images.shape[1])
     data_range = HIGHEST[images.dtype.name]
-    _cpu.forward(weights, images, output, data_range, first, last, *tile, n_threads)
+    bindings.forward(weights, images, output, data_range, first, last, *tile, n_threads)
 
 
 def train(backend, network, params, patches, targets, gradient, *, block, n_groups=1):
     """Fill `gradient` in place, and return the sum of squares."""
     weights = backend._pack(network, params, backward=True)
-    return _cpu.squares_and_gradient(
+    return bindings.squares_and_gradient(
         weights, patches, targets, gradient, *block, n_groups, 1
     )
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from pydbcnn import _onnx
-from pydbcnn._network import Network, unfold
+from pydbcnn._network.network import Network, unfold
+from pydbcnn._restoration import onnx as _onnx
 from pydbcnn.backends import DeviceUnavailableError, available_devices, get_backend
 from pydbcnn.backends._cuda import device
 from pydbcnn.backends.cpu import CpuBackend, available_isas

@@ -13,28 +13,24 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
-from pydbcnn import (
-    BlurEstimator,
-    DBCNNDeblurrer,
-    GaussianBlurTransformer,
-    _inverse_filter,
-)
-from pydbcnn._blur_aware import BlurAwareNetwork
-from pydbcnn._checkpoint import Checkpoint
-from pydbcnn._gaussian import gaussian_blur
-from pydbcnn._inverse_filter import (
+from pydbcnn import BlurEstimator, DBCNNDeblurrer, GaussianBlurTransformer
+from pydbcnn._network import inverse_filter as _inverse_filter
+from pydbcnn._network.blur_aware import BlurAwareNetwork
+from pydbcnn._network.inverse_filter import (
     MAX_RADIUS,
     filter_radius,
     gaussian_weights,
     inverse_filter,
 )
-from pydbcnn._learned_arrays import LearnedArrays
-from pydbcnn._model import SHARP_BELOW
-from pydbcnn._network import Network, unfold
-from pydbcnn._optimizers import Adam
-from pydbcnn._sampling import Group, RandomPatches
-from pydbcnn._training import Schedule, Training
+from pydbcnn._network.learned_arrays import LearnedArrays
+from pydbcnn._network.network import Network, unfold
+from pydbcnn._pixels.gaussian import gaussian_blur
+from pydbcnn._restoration.model import SHARP_BELOW
+from pydbcnn._training.checkpoint import Checkpoint
+from pydbcnn._training.loop import Schedule, Training
+from pydbcnn._training.sampling import Group, RandomPatches
 from pydbcnn.backends.cpu import CpuBackend
+from pydbcnn.backends.optimizers import Adam
 from pydbcnn.backends.reference import ReferenceBackend
 from pydbcnn.datasets import load_sample_images
 from pydbcnn.metrics import peak_signal_noise_ratio

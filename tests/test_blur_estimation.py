@@ -13,15 +13,11 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 from sklearn.base import clone
 
-from pydbcnn import (
-    BlurEstimator,
-    DefocusBlurTransformer,
-    GaussianBlurTransformer,
-    _blur_statistics,
-)
-from pydbcnn._blur_regressor import BlurRegressor, to_sigma, to_target
-from pydbcnn._blur_statistics import N_STATISTICS, blur_statistics
-from pydbcnn._pair_sigma import sigma_of_pair
+from pydbcnn import BlurEstimator, DefocusBlurTransformer, GaussianBlurTransformer
+from pydbcnn._blur_estimation import statistics as _blur_statistics
+from pydbcnn._blur_estimation.pair import sigma_of_pair
+from pydbcnn._blur_estimation.regressor import BlurRegressor, to_sigma, to_target
+from pydbcnn._blur_estimation.statistics import N_STATISTICS, blur_statistics
 from pydbcnn.datasets import load_sample_images
 
 # What makes up the statistics, in their order.
@@ -204,7 +200,7 @@ def test_edges_lose_what_their_width_says(sigma):
 THREADS = """
 import sys
 import numpy as np
-from pydbcnn._blur_statistics import blur_statistics
+from pydbcnn._blur_estimation.statistics import blur_statistics
 images = np.random.RandomState(0).randint(0, 256, (60, 4000, 3), dtype=np.uint8)
 for part in (images, images[:, :90], images[..., :1]):
     sys.stdout.buffer.write(blur_statistics(part, 255).tobytes())
@@ -441,7 +437,7 @@ def test_partial_fit_goes_on(quick, few):
 
 
 def test_partial_fit_draws_other_crops_each_time(quick, few, monkeypatch):
-    from pydbcnn import _blur_estimator
+    from pydbcnn._blur_estimation import estimator as _blur_estimator
 
     drawn = []
     crop = _blur_estimator._crop

@@ -17,7 +17,7 @@ from PIL import Image
 from sklearn.base import clone
 
 from pydbcnn import DBCNNDeblurrer, __version__
-from pydbcnn._images import luminance
+from pydbcnn._pixels.images import luminance
 from pydbcnn.backends.cpu import CpuBackend
 from pydbcnn.datasets import load_deblur_dataset
 from pydbcnn.metrics import peak_signal_noise_ratio

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from cuda_host import HostRuntime, in_all_orders
 
-from pydbcnn import _gaussian
-from pydbcnn._gaussian import BORDER_MODES, MAX_KERNEL_SIZE
+from pydbcnn._pixels import gaussian as _gaussian
+from pydbcnn._pixels.gaussian import BORDER_MODES, MAX_KERNEL_SIZE
 from pydbcnn.backends._cuda import blur
 from pydbcnn.backends._cuda.bands import BUFFER_BYTES
 from pydbcnn.backends._cuda.blur import (

@@ -5,7 +5,7 @@ import pytest
 from cuda_host import HostKernelError, HostRuntime, in_all_orders
 from quantised import TOLERANCES, Layers, largest_error
 
-from pydbcnn._network import Network
+from pydbcnn._network.network import Network
 from pydbcnn.backends._cuda import fused, fused_kernels, packing
 from pydbcnn.backends._cuda.arrays import ZERO, Image, Region
 from pydbcnn.backends._cuda.fused import FusedLayers

@@ -5,8 +5,7 @@ import pytest
 from cuda_host import HostRuntime, in_all_orders
 from quantised import TOLERANCES, Layers, largest_error
 
-from pydbcnn._network import Network, unfold
-from pydbcnn._optimizers import OPTIMIZERS
+from pydbcnn._network.network import Network, unfold
 from pydbcnn.backends import reference
 from pydbcnn.backends._cuda import bands as banding
 from pydbcnn.backends._cuda import layers, surroundings, training
@@ -15,6 +14,7 @@ from pydbcnn.backends._cuda.bands import bands, n_buffers
 from pydbcnn.backends._cuda.chunks import chunks, map_bytes
 from pydbcnn.backends._cuda.optimizers import CUDA_OPTIMIZERS
 from pydbcnn.backends.cuda import CudaBackend
+from pydbcnn.backends.optimizers import OPTIMIZERS
 from pydbcnn.backends.reference import ReferenceBackend
 
 REFERENCE = ReferenceBackend()

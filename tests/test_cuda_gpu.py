@@ -9,7 +9,7 @@ import pytest
 from quantised import TOLERANCES, largest_error
 
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
-from pydbcnn._network import Network
+from pydbcnn._network.network import Network
 from pydbcnn.backends.cpu import CpuBackend
 from pydbcnn.backends.cuda import CudaBackend
 from pydbcnn.backends.reference import ReferenceBackend

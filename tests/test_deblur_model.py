@@ -17,10 +17,10 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
 
-from pydbcnn import _inference
-from pydbcnn._images import as_pixels, luminance
-from pydbcnn._inference import Restorer
-from pydbcnn._model import (
+from pydbcnn._commands import restorer as _inference
+from pydbcnn._commands.restorer import Restorer
+from pydbcnn._pixels.images import as_pixels, luminance
+from pydbcnn._restoration.model import (
     SHARP_BELOW,
     DeblurModel,
     _agreed,

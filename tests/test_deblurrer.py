@@ -14,8 +14,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from pydbcnn import DBCNNDeblurrer, DeviceUnavailableError, GaussianBlurTransformer
-from pydbcnn._network import Network
-from pydbcnn._training import Training
+from pydbcnn._network.network import Network
+from pydbcnn._training.loop import Training
 from pydbcnn.backends._cuda import device
 from pydbcnn.backends.cpu import CpuBackend
 from pydbcnn.backends.reference import ReferenceBackend

@@ -16,7 +16,7 @@ from pydbcnn import (
     MotionBlurTransformer,
     NoiseTransformer,
 )
-from pydbcnn._degradations._kernels import (
+from pydbcnn._degradations.kernels import (
     disk_coverage,
     disk_kernel,
     elliptic_gaussian_kernel,

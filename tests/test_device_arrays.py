@@ -15,14 +15,14 @@ from pydbcnn import (
     DBCNNDeblurrer,
     GaussianBlurTransformer,
     PolyblurDeblurrer,
-    _blur_estimator,
     estimate_blur,
 )
-from pydbcnn._checkpoint import Checkpoint
-from pydbcnn._device_arrays import as_array, is_on_gpu, namespace, to_host
-from pydbcnn._images import Images, check_pixels
-from pydbcnn._sampling import RandomPatches, crop, cut
-from pydbcnn._training import DivergenceError, Training
+from pydbcnn._blur_estimation import estimator as _blur_estimator
+from pydbcnn._pixels.device import as_array, is_on_gpu, namespace, to_host
+from pydbcnn._pixels.images import Images, check_pixels
+from pydbcnn._training.checkpoint import Checkpoint
+from pydbcnn._training.loop import DivergenceError, Training
+from pydbcnn._training.sampling import RandomPatches, crop, cut
 from pydbcnn.backends import DeviceUnavailableError
 from pydbcnn.metrics import peak_signal_noise_ratio, structural_similarity
 

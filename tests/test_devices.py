@@ -15,7 +15,7 @@ from PIL import Image
 import pydbcnn
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer, available_devices
 from pydbcnn import _versions as versions
-from pydbcnn._pictures import save_png
+from pydbcnn._commands.pictures import save_png
 from pydbcnn.backends import DeviceUnavailableError, get_backend
 from pydbcnn.backends._cuda import device
 from pydbcnn.backends._cuda.source import COMPILE_OPTIONS, kernel_source

@@ -11,10 +11,10 @@ from gpu import cases, pages
 from gpu.cases import TOLERANCES, Forward, Training
 from gpu.contenders import Contender, CupyMeter, TorchMeter, compete
 
-from pydbcnn._optimizers import OPTIMIZERS
 from pydbcnn.backends._cuda.device import Gpu
 from pydbcnn.backends.cpu import CpuBackend
 from pydbcnn.backends.cuda import CudaBackend
+from pydbcnn.backends.optimizers import OPTIMIZERS
 from pydbcnn.backends.reference import ReferenceBackend
 
 NUMPY = SimpleNamespace(asarray=np.asarray, asnumpy=np.asarray)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import pydbcnn
+from pydbcnn._commands.pictures import draw_curves, save_png, side_by_side
 from pydbcnn._files import whole_file
-from pydbcnn._pictures import draw_curves, save_png, side_by_side
 
 
 def run_python(code):
@@ -60,7 +60,7 @@ def test_public_names():
 def test_missing_extension_is_explained():
     code = """
 import sys
-sys.modules["pydbcnn.backends._cpu"] = None
+sys.modules["pydbcnn.backends._cpu.bindings"] = None
 try:
     import pydbcnn.backends.cpu
 except ImportError as error:

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.numpy import save, save_file
 
 from pydbcnn import BlurEstimator, DBCNNDeblurrer, GaussianBlurTransformer
-from pydbcnn._network import Network
+from pydbcnn._network.network import Network
 from pydbcnn.backends.reference import ReferenceBackend
 from pydbcnn.persistence import read_model, save_model
 from pydbcnn.pretrained import available_models, model_card, model_path

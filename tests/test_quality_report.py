@@ -20,8 +20,8 @@ from scipy import ndimage
 from skimage import color, restoration
 from skimage.metrics import structural_similarity
 
-from pydbcnn._inference import Restorer
-from pydbcnn.backends._threads import thread_count
+from pydbcnn._commands.restorer import Restorer
+from pydbcnn.backends.threads import thread_count
 from pydbcnn.datasets import load_sample_images
 
 

@@ -6,7 +6,7 @@ import os
 import joblib
 import pytest
 
-from pydbcnn.backends._threads import usable_processors
+from pydbcnn.backends.threads import usable_processors
 
 V2 = "cpu.max"
 QUOTA, PERIOD = "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from pydbcnn._tiles import interpolate_tiles, tile_grid
+from pydbcnn._blur_estimation.tiles import interpolate_tiles, tile_grid
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (32, 33), (100, 257), (640, 31)])

@@ -7,8 +7,8 @@ import train_models
 from PIL import Image
 
 from pydbcnn import BlurEstimator, DBCNNDeblurrer
-from pydbcnn._checkpoint import Checkpoint
-from pydbcnn._images import luminance
+from pydbcnn._pixels.images import luminance
+from pydbcnn._training.checkpoint import Checkpoint
 from pydbcnn.datasets import load_sample_images
 
 NAMES = ("mild-fast", "mild", "robust")

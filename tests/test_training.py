@@ -5,10 +5,10 @@ import pytest
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from pydbcnn import DBCNNDeblurrer
-from pydbcnn._checkpoint import Checkpoint
-from pydbcnn._optimizers import SGD, Adam
-from pydbcnn._sampling import GivenPatches, RandomPatches
-from pydbcnn._training import Schedule, Training
+from pydbcnn._training.checkpoint import Checkpoint
+from pydbcnn._training.loop import Schedule, Training
+from pydbcnn._training.sampling import GivenPatches, RandomPatches
+from pydbcnn.backends.optimizers import SGD, Adam
 
 SCHEDULE = Schedule(
     solver="adam",

@@ -8,7 +8,7 @@ import timing
 from cases import COLOURS, uniform, visible_params
 from report import Comparison
 
-from pydbcnn._network import Network
+from pydbcnn._network.network import Network
 
 from . import peers
 from .contenders import Contender, compete

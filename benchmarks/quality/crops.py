@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pydbcnn._pictures import side_by_side
+from pydbcnn._commands.pictures import side_by_side
 from pydbcnn.datasets import load_sample_images
 from pydbcnn.metrics import peak_signal_noise_ratio
 

@@ -10,7 +10,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from pydbcnn._gaussian import gaussian_blur, import_cv2, kernel_size_for
+from pydbcnn._pixels.gaussian import gaussian_blur, import_cv2, kernel_size_for
 
 from .protocol import plane, to_8_bits
 
@@ -171,6 +171,6 @@ def estimated_sigma(model, pixels):
 @cache
 def restorer(model):
     """A model of the package, read once a process."""
-    from pydbcnn._inference import Restorer
+    from pydbcnn._commands.restorer import Restorer
 
     return Restorer(model)

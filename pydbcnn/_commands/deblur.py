@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from ._options import (
+from .options import (
     add_device,
     add_overwrite,
     add_precision,
@@ -81,7 +81,7 @@ def add_arguments(parser):
 
 def run(options):
     """Restore the photographs; one that fails is named, and the rest goes on."""
-    from .._inference import Restorer
+    from .restorer import Restorer
 
     jobs, n_failed = plan(options)
     if not jobs:

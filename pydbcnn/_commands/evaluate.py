@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ._options import add_device, add_overwrite, add_precision, add_quiet, natural
+from .options import add_device, add_overwrite, add_precision, add_quiet, natural
 
 NAME = "evaluate"
 SUMMARY = "measure a model on a dataset of pairs"
@@ -45,10 +45,10 @@ def add_arguments(parser):
 
 def run(options):
     """Evaluate, then print and write what was asked for."""
-    from .._evaluation import evaluate, report_as_html, table
     from .._files import check_folder, refuse_existing, whole_file
-    from .._inference import Restorer
     from ..datasets import load_deblur_dataset
+    from .report import evaluate, report_as_html, table
+    from .restorer import Restorer
 
     if options.html:
         refuse_existing(options.html, overwrite=options.overwrite)

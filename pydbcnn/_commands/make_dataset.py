@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ._options import add_quiet, complain, natural, non_negative_float, odd
+from .options import add_quiet, complain, natural, non_negative_float, odd
 
 NAME = "make-dataset"
 SUMMARY = "make pairs of sharp and blurred images from sharp photographs"

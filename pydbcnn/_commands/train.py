@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from ..backends import PRECISIONS, get_backend
-from ._options import (
+from .options import (
     add_device,
     add_overwrite,
     add_quiet,
@@ -147,7 +147,7 @@ def run(options):
     estimator = _estimator(options)
     get_backend(options.device, options.precision)
 
-    from .._checkpoint import Checkpoint, forget
+    from .._training.checkpoint import Checkpoint, forget
     from ..datasets import load_deblur_dataset
     from ..persistence import save_model
 
@@ -209,7 +209,7 @@ def _check_outputs(options, checkpoint_path):
 
 
 def _estimator(options):
-    from .._deblurrer import DBCNNDeblurrer
+    from .._estimators.deblurrer import DBCNNDeblurrer
 
     estimator = DBCNNDeblurrer(
         n_filters=tuple(options.filters),
@@ -265,7 +265,7 @@ def _notes(options, dataset, estimator):
 
 
 def _plot(estimator, options):
-    from .._pictures import draw_curves, save_png
+    from .pictures import draw_curves, save_png
 
     losses = estimator.loss_curve_
     curves = {  # the logarithm of an error is negative

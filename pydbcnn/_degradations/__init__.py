@@ -1,1 +1,1 @@
-"""What happens to photographs besides a Gaussian blur: one transformer a module."""
+"""What happens to photographs: one transformer a module, and what they share."""

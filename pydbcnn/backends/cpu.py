@@ -6,15 +6,15 @@ import time
 
 import numpy as np
 
-from ._host import OnHost
-from ._threads import thread_count, threads_started
+from .base import OnHost
+from .threads import thread_count, threads_started
 
 try:
-    from . import _cpu
+    from ._cpu import bindings
 except ImportError as error:  # pragma: no cover - needs a build without extension
     raise ImportError(
-        "The compiled part of pydbcnn (pydbcnn.backends._cpu) cannot be imported: "
-        f"{error}. It was not built for this Python, or pydbcnn is imported from its "
+        "The compiled part of pydbcnn (pydbcnn.backends._cpu.bindings) cannot be "
+        f"imported: {error}. It was not built for this Python, or pydbcnn is imported from its "
         "source folder. Run 'pip install .' in that folder and start Python elsewhere, "
         "or 'pip install -e . --no-build-isolation' to work on the source."
     ) from error
@@ -129,7 +129,7 @@ class CpuBackend(OnHost):
             n_tiles *= -(-len(range(*rows)) // tile_height)
             n_threads = min(thread_count(), n_tiles)
             threads_started(n_threads)
-            _cpu.forward(
+            bindings.forward(
                 weights,
                 images[slice(*some)],
                 out[slice(*some)],
@@ -154,7 +154,7 @@ class CpuBackend(OnHost):
         n_groups = _n_groups(network, n, height, width)
         n_threads = min(thread_count(), n_groups)
         threads_started(n_threads)
-        squares = _cpu.squares_and_gradient(
+        squares = bindings.squares_and_gradient(
             self._pack(network, params, backward=True),
             patches,
             targets,
@@ -187,7 +187,7 @@ class CpuBackend(OnHost):
         seconds = np.zeros(n_parts + 1)
         tile = _whole_squares(self._tile(network, height, width))
         weights = self._pack(network, params, backward=False)
-        _cpu.forward(weights, images, out, data_range, 0, height, *tile, 1, seconds)
+        bindings.forward(weights, images, out, data_range, 0, height, *tile, 1, seconds)
         return seconds
 
     def peak_rate(self, n_threads=None, *, n_repeats=5):
@@ -211,7 +211,7 @@ class CpuBackend(OnHost):
 
         def run(rounds, n_threads):
             start = time.perf_counter()
-            done = _cpu.peak_loop(self._engine, self.precision, rounds, n_threads)
+            done = bindings.peak_loop(self._engine, self.precision, rounds, n_threads)
             return done, time.perf_counter() - start
 
         rounds = 1000  # enough of them that waking a thread does not count
@@ -230,7 +230,7 @@ class CpuBackend(OnHost):
 
     def _pack(self, network, params, *, backward):
         params = np.ascontiguousarray(params, np.float32)
-        return _cpu.Weights(
+        return bindings.Weights(
             self._engine,
             network,
             params,
@@ -241,7 +241,7 @@ class CpuBackend(OnHost):
 
 
 def _find_engine(isa):
-    engines = {engine.name: engine for engine in _cpu.available_engines()}
+    engines = {engine.name: engine for engine in bindings.available_engines()}
     if isa is None:
         return list(engines.values())[-1]
     if isa not in engines:
@@ -255,7 +255,11 @@ def _find_engine(isa):
 
 def _check_precision(engine, precision):
     if precision in engine.precisions:
-        if precision == "bfloat16" and engine.name == "amx" and not _cpu.request_amx():
+        if (
+            precision == "bfloat16"
+            and engine.name == "amx"
+            and not bindings.request_amx()
+        ):
             raise ValueError(
                 f"precision={precision!r} needs the registers of AMX, and the system "
                 "refuses them to this process (a thread may have a small alternate "
@@ -265,7 +269,7 @@ def _check_precision(engine, precision):
         return
     able = [
         other.name
-        for other in _cpu.available_engines()
+        for other in bindings.available_engines()
         if precision in other.precisions
     ]
     raise ValueError(
@@ -282,7 +286,7 @@ def _check_precision(engine, precision):
 
 def available_isas():
     """Names of the instruction sets that can run here, the best last."""
-    return [engine.name for engine in _cpu.available_engines()]
+    return [engine.name for engine in bindings.available_engines()]
 
 
 def _even_part(total, most):

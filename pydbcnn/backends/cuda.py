@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._device_arrays import is_on_gpu
+from .._pixels.device import is_on_gpu
 from ._cuda import blur, training
 from ._cuda.arrays import Image
 from ._cuda.bands import bands
@@ -143,7 +143,7 @@ class CudaBackend:
     def gaussian_blur(
         self, image, sigma, *, kernel_size=None, border_mode="reflect101"
     ):
-        """Blur an image, as `pydbcnn._gaussian.gaussian_blur` does on the CPU.
+        """Blur an image, as `pydbcnn._pixels.gaussian.gaussian_blur` does on the CPU.
 
         Parameters
         ----------

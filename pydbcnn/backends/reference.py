@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .._device_arrays import namespace
-from .._images import as_pixels
-from .._network import unfold
-from ._host import OnHost
+from .._network.network import unfold
+from .._pixels.device import namespace
+from .._pixels.images import as_pixels
+from .base import OnHost
 
 _TILE = 64  # pixels of a tile's side: its maps then take a few MiB
 

@@ -1,8 +1,8 @@
 """Made the pickles and models in this folder, before the modules of pydbcnn moved.
 
-It ran on commit 91ccab9 with the lower bounds of that version (scikit-learn 1.6.0, NumPy
-2.0.0), and wrote into the folder that is its argument. Newer versions must read what it
-wrote, and answer as `answers.npz` says.
+It ran on commit 91ccab9 with the lower bounds of that version (scikit-learn 1.6.0,
+NumPy 2.0.0), and wrote into the folder that is its argument. Newer versions must read
+what it wrote, and answer as `answers.npz` says.
 """
 
 import pickle

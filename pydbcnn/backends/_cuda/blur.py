@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._gaussian import import_cv2, kernel_size_for
+from ..._pixels.gaussian import import_cv2, kernel_size_for
 from .arrays import Image, Region
 from .bands import BUFFER_BYTES
 
@@ -54,7 +54,7 @@ ARITHMETICS = {
 
 
 def gaussian_blur(runtime, image, sigma, *, kernel_size=None, border_mode="reflect101"):
-    """What `pydbcnn._gaussian.gaussian_blur` gives, computed on the device.
+    """What `pydbcnn._pixels.gaussian.gaussian_blur` gives, computed on the device.
 
     Integers are the same to the last bit. Floats are summed in their own type, in
     another order.

@@ -1,6 +1,6 @@
 """Every kernel that a run can need: what the tests compile and look at."""
 
-from ..._network import Network
+from ..._network.network import Network
 from . import blur, fused_kernels, layers
 
 PLAIN = 75  # compute capability, as of all that NVRTC knows since CUDA 13

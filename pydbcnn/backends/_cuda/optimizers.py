@@ -1,10 +1,10 @@
-"""Updates of a flat vector of parameters on the device; see ``pydbcnn._optimizers``."""
+"""Updates of a flat vector of parameters on the device; see ``pydbcnn.backends.optimizers``."""
 
 import math
 
 import numpy as np
 
-from ..._optimizers import SGD, Adam
+from ..optimizers import SGD, Adam
 
 _THREADS = 256
 

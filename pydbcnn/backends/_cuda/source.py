@@ -14,7 +14,7 @@ def kernel_source():
     CuPy keeps compiled kernels under a digest of this text: it has to be all there.
     Compilers count lines in the files that it comes from.
     """
-    folder = files(__package__)
+    folder = files(__package__) / "kernels"
     lines = ['#line 1 "kernels.cu"']
     text = (folder / "kernels.cu").read_text("utf-8")
     for number, line in enumerate(text.splitlines(), start=1):

@@ -1,0 +1,1 @@
+"""The estimators that deblur, as scikit-learn knows them."""

@@ -1,0 +1,551 @@
+"""DBCNNDeblurrer: parameters, checks, and the way to training and inference."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from .._blur_estimation.estimator import BlurEstimator, estimate
+from .._blur_estimation.tiles import check_tile_size
+from .._network.network import MAX_BACK_PROJECTIONS
+from .._pixels.device import check_place
+from .._pixels.images import as_images, check_n_channels, resolve_data_range
+from .._restoration.model import DeblurModel, check_sigmas, split
+from .._training import pairs as _pairs
+from .._training.fitting import FittingMixin
+from .._training.loop import LOSSES
+from ..backends import PRECISIONS, get_backend
+from ..metrics import peak_signal_noise_ratio
+from .stored import StoredModelMixin
+
+
+class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimator):
+    """Blind removal of mild blur with a three-layer convolutional network.
+
+    Patch extraction, non-linear mapping and reconstruction [1]_: with ``*`` a
+    correlation, ``F1 = relu(W1 * x + b1)``, ``F2 = relu(W2 * F1 + b2)`` and
+    ``F = W3 * F2 + b3``. The estimate of the sharp image is ``x + F`` when `residual`
+    is true, else ``F``. The network learns from pairs of blurred and sharp images,
+    by the gradient of half the mean squared error or of its logarithm.
+
+    Parameters
+    ----------
+    n_filters : tuple of 2 int, default=(64, 32)
+        Filters of the first and of the second layer.
+    kernel_sizes : tuple of 3 int, default=(9, 1, 5)
+        Odd sides, from 1 to 15 pixels, of the kernels of the three layers.
+    residual : bool, default=True
+        Whether the network gives the missing detail, which is added to the input,
+        instead of the image. X and y then need the same number of channels.
+    n_basis_functions : int, default=1
+        Polynomials of the blur that the weights are made of: with more than one, the
+        weights are W(sigma) = sum of T_k(log sigma) W_k with Chebyshev polynomials
+        T_k, and sigma is estimated from each image, or given to `predict`. 1 makes
+        weights that are the same for every blur.
+    inverse_filter : bool, default=False
+        Whether the layers see the image after a linear filter that undoes a Gaussian
+        blur of that sigma as well as a linear filter can [3]_. The residual is then
+        added to the filtered image.
+    n_back_projections : int, default=0
+        Layers behind the network that blur the estimate s again, compare with the
+        blurred input x and project the difference back: s + P * (x - K * s), with
+        learned kernels K of 17 x 17 and P of 9 x 9 pixels. Where sigma is known, K
+        starts as the Gaussian of that sigma. Up to 4.
+    combine : bool, default=False
+        Whether a last layer combines the channels of the blurred input and of the
+        estimate.
+    sigma_noise : float, default=0.0
+        Standard deviation, in pixels, of what is added to the true sigma of a pair each
+        time the network learns from it, so that its weights forgive errors of the
+        estimate.
+    blur_estimator : BlurEstimator, default=None
+        What learns to estimate the blur, where weights or filter depend on it; it is
+        cloned, and fitted with the network, with the `data_range` of the network and,
+        unless it has one, a random state drawn from that of the network. One that is
+        fitted already may be passed in a `sklearn.frozen.FrozenEstimator`, which is
+        taken as it is. None means a `BlurEstimator` with its defaults.
+    loss : {"squared_error", "log_squared_error"}, default="squared_error"
+        Half the mean squared error, or half its logarithm, taken for the patches of one
+        image at a time: its minimum is the largest mean PSNR, so that weak blurs, where
+        errors are small, count as much as strong ones.
+    solver : {"adam", "sgd"}, default="adam"
+        Adam [2]_, or stochastic gradient descent with Nesterov's momentum of 0.9.
+    learning_rate : {"constant", "cosine"}, default="constant"
+        Schedule of the learning rate in `fit`: "cosine" falls along half a wave to
+        1 % of `learning_rate_init` in the last of `max_iter` epochs.
+        `partial_fit`, which knows no end, keeps it constant.
+    learning_rate_init : float, default=0.001
+        Initial step size of the solver.
+    alpha : float, default=0.0
+        Strength of the L2 penalty of the weights; it is divided by the number of
+        patches in a batch.
+    batch_size : int, default=16
+        Patches of a batch, at most all there are.
+    patch_size : int, default=48
+        Side, in pixels, of the patches that `fit` draws from whole images. Around
+        each, X is seen `radius_` pixels further.
+    max_iter : int, default=100
+        Epochs: the most that `fit` makes.
+    shuffle : bool, default=True
+        Whether each epoch draws patches at random places, flipped and rotated at
+        random, or visits given patches in random order. False takes a regular grid
+        of patches, or the given ones, in order.
+    tol : float, default=1e-7
+        Least improvement of the training loss, or with `early_stopping` of the
+        validation score in dB, that counts as one.
+    n_iter_no_change : int, default=10
+        `fit` stops after more than this many epochs in a row without improvement; a
+        cosine schedule, being a plan, only with `early_stopping`.
+    early_stopping : bool, default=False
+        Whether to hold out a share of the images, stop when the score on them does
+        not improve, and keep the weights that scored best. Not in `partial_fit`.
+    validation_fraction : float, default=0.1
+        Share of the images that `early_stopping` holds out, at least one image.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights that there are.
+    random_state : int, RandomState instance or None, default=None
+        Draws the first weights, the patches and the images held out. An int gives
+        the same fitted weights every time, whatever the number of threads.
+    verbose : bool, default=False
+        Whether to show a progress bar with loss and patches a second.
+    data_range : float, default=None
+        The pixel value that counts as 1. None means the largest value of an integer
+        type, and 1.0 for floats.
+    precision : {"float32", "tf32", "bfloat16", "float64"}, default="float32"
+        What `predict` computes in. "bfloat16" rounds inputs, weights and maps to 8
+        significant bits and adds in single precision: the fastest on a GPU, and where
+        the processor has AMX, possible with AVX512_BF16, and an error elsewhere.
+        "tf32" rounds them to 11 bits, and is an error without a GPU. "float64" computes
+        in NumPy, for checking: some hundred times slower. `fit` computes gradients in
+        single precision, or in "float64"; on a GPU, with "tf32" and "bfloat16", in
+        tf32.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        Where to compute. "cuda" is the current device of CuPy, or an error that says
+        why it cannot be used. "auto" takes it where it can be, and the CPU otherwise.
+        What was fitted on one predicts and learns on the other.
+
+    Attributes
+    ----------
+    coefs_ : list of 3 ndarray of shape (kernel, kernel, inputs, filters)
+        Weights of the layers; with several basis functions, those of each along a
+        first axis more.
+    intercepts_ : list of 3 ndarray of shape (filters,)
+        Biases of the layers; with several basis functions, with a first axis more.
+    back_projection_coefs_ : list of tuple of 2 ndarray of shape (side, side)
+        Kernels K and P of each back-projection; with several basis functions, with a
+        first axis more. Where sigma is known, K is what is added to the Gaussian.
+    combination_coefs_ : tuple of 3 ndarray or None
+        With `combine`, the weights (inputs, outputs) of the blurred input and of the
+        estimate, and the biases; with several basis functions, with a first axis more.
+    sigma_range_ : tuple of 2 float or None
+        The blurs that the model has learned from, in pixels; None where nothing depends
+        on the blur. A blur outside counts as the nearest end.
+    blur_estimator_ : BlurEstimator or None
+        What estimates the blur; None where nothing depends on it.
+    loss_curve_ : list of float
+        Training loss of each epoch: half the mean squared error of values between
+        0 and 1, or half its logarithm, as `loss` says, and the penalty.
+    best_loss_ : float or None
+        The least of `loss_curve_`; None with `early_stopping`.
+    validation_scores_ : list of float or None
+        With `early_stopping`, the mean PSNR in dB of the images held out after each
+        epoch; else None.
+    validation_loss_curve_ : list of float or None
+        With `early_stopping`, half their mean squared error; else None.
+    best_validation_score_ : float or None
+        The largest of `validation_scores_`.
+    n_iter_ : int
+        Epochs of the last `fit` or `partial_fit`.
+    t_ : int
+        Patches that the solver has seen.
+    n_channels_in_ : int
+        Channels of X.
+    n_channels_out_ : int
+        Channels of y.
+    radius_ : int
+        Pixels on every side that the estimate of a pixel depends on; where weights
+        depend on the blur, for the largest one.
+    n_features_in_ : int
+        Pixels of a row; only when fitted on rows of pixels.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns; only when fitted on rows with names that are all
+        strings.
+
+    See Also
+    --------
+    GaussianBlurTransformer : Makes blurred images of sharp ones.
+    PolyblurDeblurrer : Removes blur without training.
+
+    Notes
+    -----
+    X is an array of greyscale images (n, height, width), of images with channels
+    (n, height, width, channels), or a list of (height, width[, channels]) arrays of
+    different sizes; of type uint8, uint16, float32 or float64. Two-dimensional X
+    holds one image of a single row of pixels per sample.
+
+    With a GPU, images may also be arrays of CuPy, or what other libraries have on the
+    GPU. They stay there, and `predict` returns arrays of CuPy. Only where a blur is
+    estimated are parts of them copied to the CPU: of each image at most a million
+    pixels, and in `fit` each whole pair in its turn. Images and patches of NumPy are
+    copied to the GPU when their turn comes. Rows are always of NumPy.
+
+    y has the sizes of X. Or all samples are of one size and y is the central part
+    of X without `radius_` pixels on every side: then samples are used as they are,
+    as patches. For rows, y may be any central part. Where weights or filter depend on
+    the blur, y has the sizes of X.
+
+    References
+    ----------
+    .. [1] "Image Deblurring Using Deep Learning": patch extraction and
+       representation, non-linear mapping, reconstruction.
+    .. [2] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [3] N. Wiener, "Extrapolation, Interpolation, and Smoothing of Stationary Time
+       Series", 1949.
+
+    Examples
+    --------
+    >>> from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
+    >>> from pydbcnn.datasets import load_sample_images
+    >>> sharp = [image[:64, :64] for image in load_sample_images()]
+    >>> blurred = GaussianBlurTransformer(sigma=1.6).transform(sharp)
+    >>> deblurrer = DBCNNDeblurrer(learning_rate="cosine", max_iter=20, random_state=0)
+    >>> deblurrer.fit(blurred, sharp).predict(blurred)[0].shape
+    (64, 64, 3)
+    """
+
+    _parameter_constraints: dict = {
+        "n_filters": ["array-like"],
+        "kernel_sizes": ["array-like"],
+        "residual": ["boolean"],
+        "n_basis_functions": [Interval(Integral, 1, 16, closed="both")],
+        "inverse_filter": ["boolean"],
+        "n_back_projections": [
+            Interval(Integral, 0, MAX_BACK_PROJECTIONS, closed="both")
+        ],
+        "combine": ["boolean"],
+        "sigma_noise": [Interval(Real, 0, None, closed="left")],
+        "blur_estimator": [BlurEstimator, FrozenEstimator, None],
+        "loss": [StrOptions(set(LOSSES))],
+        "solver": [StrOptions({"adam", "sgd"})],
+        "learning_rate": [StrOptions({"constant", "cosine"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "patch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Real, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "data_range": [Interval(Real, 0, None, closed="neither"), None],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "device": [str],
+    }
+
+    def __init__(
+        self,
+        n_filters=(64, 32),
+        kernel_sizes=(9, 1, 5),
+        *,
+        residual=True,
+        n_basis_functions=1,
+        inverse_filter=False,
+        n_back_projections=0,
+        combine=False,
+        sigma_noise=0.0,
+        blur_estimator=None,
+        loss="squared_error",
+        solver="adam",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        alpha=0.0,
+        batch_size=16,
+        patch_size=48,
+        max_iter=100,
+        shuffle=True,
+        tol=1e-7,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        warm_start=False,
+        random_state=None,
+        verbose=False,
+        data_range=None,
+        precision="float32",
+        device="auto",
+    ):
+        self.n_filters = n_filters
+        self.kernel_sizes = kernel_sizes
+        self.residual = residual
+        self.n_basis_functions = n_basis_functions
+        self.inverse_filter = inverse_filter
+        self.n_back_projections = n_back_projections
+        self.combine = combine
+        self.sigma_noise = sigma_noise
+        self.blur_estimator = blur_estimator
+        self.loss = loss
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.patch_size = patch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.data_range = data_range
+        self.precision = precision
+        self.device = device
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Learn from pairs of blurred and sharp images.
+
+        Parameters
+        ----------
+        X : array of shape (n, height, width[, channels]), list of arrays, or rows
+            Blurred images.
+        y : like X
+            Sharp images; see Notes of the class for sizes.
+
+        Returns
+        -------
+        self : DBCNNDeblurrer
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            When X and y do not match or are no images, or training diverges.
+        TypeError
+            When pixels are of another type, or X, y and `device` are not in one place.
+        DeviceUnavailableError
+            When `device` cannot be used here.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When a constant learning rate still brought progress after `max_iter`
+            epochs.
+        """
+        return self._fit(X, y)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y):
+        """Go on learning: one pass over the pairs, in batches of `batch_size`.
+
+        Parameters
+        ----------
+        X : array of shape (n, height, width[, channels]), list of arrays, or rows
+            Blurred images, as in `fit`.
+        y : like X
+            Sharp images, as in `fit`.
+
+        Returns
+        -------
+        self : DBCNNDeblurrer
+            The estimator, fitted further.
+
+        Raises
+        ------
+        ValueError, TypeError, DeviceUnavailableError
+            As in `fit`, and when `early_stopping` is true.
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True.")
+        return self._fit(X, y, incremental=True)
+
+    def predict(self, X, sigma=None, *, tile_size=None):
+        """Estimate sharp images.
+
+        Parameters
+        ----------
+        X : array of shape (n, height, width[, channels]), list of arrays, or rows
+            Blurred images, in the layout of fit: rows where it was fitted on rows.
+        sigma : float, array of shape (n,), or list of n float or array, default=None
+            The blur, where it is known, in pixels: one for all images or one for each.
+            A two-dimensional array holds one for each of equal tiles of an image, from
+            which those of its pixels are interpolated. None estimates the blur, and
+            leaves images alone that look sharp. Only for models that depend on it.
+        tile_size : int, default=None
+            Where the blur is estimated, the side in pixels of tiles that get a sigma of
+            their own, for a blur that varies over the image. None takes one for each
+            image.
+
+        Returns
+        -------
+        y : like X
+            The estimates, in the layout, type and range of X; integers are rounded
+            and clipped. Where X is on a GPU, so are they.
+
+        Raises
+        ------
+        ValueError
+            When X is no image or has other channels than in `fit`, or a sigma is not
+            understood.
+        TypeError
+            When its pixels are of another type, or lie on a GPU and `device` does not.
+        DeviceUnavailableError
+            When `device` cannot be used here.
+        """
+        check_is_fitted(self, "coefs_")
+        batches, restore = _pairs.check_X(self, X)
+        self._check_blur_arguments(sigma, tile_size)
+        n_images = sum(len(batch) for batch in batches)
+        sigmas = None if sigma is None else check_sigmas(sigma, n_images)
+        model = self._model()
+        backend = get_backend(self.device, self.precision)
+        check_place(batches[0], backend, self.device)
+        estimates = []
+        for batch in batches:
+            of_batch, sigmas = split(sigmas, len(batch))
+            estimates.append(
+                model.restore(
+                    backend,
+                    batch,
+                    data_range=self._range(batch.dtype),
+                    sigma=of_batch,
+                    tile_size=tile_size,
+                )
+            )
+        return restore(estimates)
+
+    def estimate_blur(self, X, *, tile_size=None):
+        """Tell how blurred images are.
+
+        `predict` undoes a little less where the estimate is in doubt, and leaves images
+        alone that look sharp (below about 0.6 pixels) or have no edges.
+
+        Parameters
+        ----------
+        X : array of shape (n, height, width[, channels]), or list of arrays
+            Blurred images, with the channels of fit.
+        tile_size : int, default=None
+            Side in pixels, at least 32, of tiles that are looked at one by one. None
+            looks at each image as a whole.
+
+        Returns
+        -------
+        sigma : array of shape (n,), or list of array of shape (rows, columns)
+            Standard deviation of the Gaussian in pixels; with `tile_size` of each tile.
+
+        Raises
+        ------
+        ValueError
+            When the model does not depend on the blur, and so does not estimate it, or
+            X is no image.
+        TypeError
+            When pixels are of another type.
+
+        Examples
+        --------
+        >>> from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
+        >>> from pydbcnn.datasets import load_sample_images
+        >>> sharp = [image[:96, :96] for image in load_sample_images()]
+        >>> weak, strong = (
+        ...     GaussianBlurTransformer(sigma).transform(sharp) for sigma in (1.0, 3.0)
+        ... )
+        >>> model = DBCNNDeblurrer(
+        ...     inverse_filter=True, max_iter=1, learning_rate="cosine", random_state=0
+        ... )
+        >>> model = model.fit([*weak, *strong], [*sharp, *sharp])
+        >>> bool(model.estimate_blur(weak).max() < model.estimate_blur(strong).min())
+        True
+        """
+        check_is_fitted(self, "coefs_")
+        self._check_estimates_blur()
+        images = as_images(X, "X")
+        check_n_channels(images, self.n_channels_in_, "X")
+        return estimate(
+            self.blur_estimator_.regressor_, images, self.data_range, tile_size
+        )
+
+    def score(self, X, y, sigma=None):
+        """Mean peak signal-to-noise ratio of the estimates.
+
+        Parameters
+        ----------
+        X : array of shape (n, height, width[, channels]), list of arrays, or rows
+            Blurred images.
+        y : like X
+            Sharp images, or their central parts.
+        sigma : float, array or list, default=None
+            The blur, as in `predict`.
+
+        Returns
+        -------
+        psnr : float
+            In dB, at most 100 for each image.
+        """
+        estimates = self.predict(X, sigma)
+        y, estimates = _pairs.same_part(y, estimates)
+        return peak_signal_noise_ratio(y, estimates, data_range=self.data_range)
+
+    @property
+    def radius_(self):
+        """Pixels on every side that the estimate of a pixel depends on."""
+        check_is_fitted(self, "coefs_")
+        return self._weights.radius
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _model(self):
+        estimator = self.blur_estimator_
+        regressor = None if estimator is None else estimator.regressor_
+        return DeblurModel(self._weights, self._params(), regressor)
+
+    def _check_blur_arguments(self, sigma, tile_size):
+        if tile_size is not None:
+            check_tile_size(tile_size)
+        if not self._weights.needs_sigma:
+            if sigma is not None or tile_size is not None:
+                raise ValueError(
+                    "This model is the same for every blur, so it takes no sigma and "
+                    "no tile_size: leave them out, or use a model with "
+                    "n_basis_functions > 1 or inverse_filter=True."
+                )
+        elif sigma is None:
+            self._check_estimates_blur()
+        elif tile_size is not None:
+            raise ValueError(
+                f"tile_size={tile_size!r} is for estimating the blur of tiles, but "
+                "sigma is given: pass one of them. Known blurs of tiles are a "
+                "two-dimensional array for each image."
+            )
+
+    def _check_estimates_blur(self):
+        if self.blur_estimator_ is None:
+            raise ValueError(
+                "This model does not estimate the blur"
+                + (
+                    ": pass sigma, since it was made of weights without an estimator."
+                    if self._weights.needs_sigma
+                    else ", since nothing in it depends on one: use a model with "
+                    "n_basis_functions > 1 or inverse_filter=True."
+                )
+            )
+
+    def _dtype(self):
+        """Of parameters and gradients."""
+        return np.dtype(np.float64 if self.precision == "float64" else np.float32)
+
+    def _range(self, dtype):
+        return resolve_data_range(self.data_range, dtype)

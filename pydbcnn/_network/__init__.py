@@ -1,0 +1,1 @@
+"""The paper: its layers, its formulas, and how they depend on the blur."""

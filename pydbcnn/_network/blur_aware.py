@@ -1,0 +1,160 @@
+"""Parameters that depend on the blur: from a sigma to a plain network.
+
+W(sigma) is a sum of Chebyshev polynomials of log sigma, each times parameters of its
+own. For one sigma, that is one set of parameters, so that a backend runs a network that
+knows nothing of all this.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from .._pixels.device import namespace
+from .inverse_filter import filter_radius, gaussian_weights, inverse_filter
+from .network import Network
+
+# Blurs below it change 8-bit images hardly at all: they are treated alike.
+MIN_SIGMA = 0.3
+
+
+@dataclass(frozen=True)
+class BlurAwareNetwork:
+    """A network, and how its parameters follow from the sigma of the blur.
+
+    Parameters
+    ----------
+    network : Network
+        With the filter for the largest sigma, where there is a filter.
+    n_basis_functions : int, default=1
+        Polynomials; 1 makes parameters that do not depend on sigma.
+    inverse_filter : bool, default=False
+        Whether the filter of the network is the regularised inverse of the blur.
+    sigma_range : tuple of 2 float, default=(0.3, 3.0)
+        What the polynomials span. A sigma outside counts as the nearest end.
+    """
+
+    network: Network
+    n_basis_functions: int = 1
+    inverse_filter: bool = False
+    sigma_range: tuple = (MIN_SIGMA, 3.0)
+
+    @classmethod
+    def around(cls, network, n_basis_functions, inverse_filter, sigma_range):
+        """With the filter that `inverse_filter` asks for."""
+        if inverse_filter:
+            side = 2 * filter_radius(sigma_range[1]) + 1
+            network = replace(network, filter_size=side)
+        return cls(network, n_basis_functions, inverse_filter, sigma_range)
+
+    @property
+    def needs_sigma(self):
+        """Whether anything depends on the blur."""
+        return self.n_basis_functions > 1 or self.inverse_filter
+
+    @property
+    def radius(self):
+        """Pixels of context that an estimate sees on every side, at the most."""
+        return self.network.radius
+
+    @cached_property
+    def bare(self):
+        """The network without its filter: what is learned, once for each polynomial."""
+        return replace(self.network, filter_size=1)
+
+    @property
+    def n_params(self):
+        """Length of the vector of all parameters that are learned."""
+        return self.n_basis_functions * self.bare.n_params
+
+    def parts(self, params):
+        """The vector as an array of shape (n_basis_functions, bare.n_params)."""
+        return params.reshape(self.n_basis_functions, -1)
+
+    def initial_params(self, random_state, dtype=np.float32):
+        """Parameters for the start of training: the same ones for every sigma.
+
+        Kernels that blur again hold the difference to the Gaussian of sigma where that
+        is known: zero.
+        """
+        params = np.zeros(self.n_params, dtype)
+        first = self.parts(params)[0]
+        first[:] = self.bare.initial_params(random_state, dtype)
+        if self.needs_sigma:
+            for kernel, _ in self.bare.back_projection_views(first):
+                kernel[:] = 0
+        return params
+
+    def clipped(self, sigma):
+        """The sigma that counts, to 0.01 pixels."""
+        low, high = self.sigma_range
+        return round(min(max(float(sigma), low), high), 2)
+
+    def basis(self, sigma):
+        """Chebyshev polynomials of log sigma, which runs from -1 to 1.
+
+        Returns
+        -------
+        values : array of shape (n_basis_functions,), float64
+        """
+        low, high = self.sigma_range
+        place = 2 * math.log(self.clipped(sigma) / low) / math.log(high / low) - 1
+        degrees = np.arange(self.n_basis_functions)
+        return np.cos(degrees * math.acos(min(max(place, -1.0), 1.0)))
+
+    def at(self, params, sigma=None):
+        """The plain network for a sigma.
+
+        Parameters
+        ----------
+        params : array of shape (n_params,)
+            On the host or on a GPU, where the result lies then, too.
+        sigma : float or None
+            None only where nothing depends on it.
+
+        Returns
+        -------
+        network : Network
+        params : array of shape (network.n_params,)
+        """
+        if not self.needs_sigma:
+            return self.network, params
+        sigma = self.clipped(sigma)
+        xp = namespace(params)
+        learned = xp.zeros(self.bare.n_params, params.dtype)
+        for value, part in zip(self.basis(sigma), self.parts(params), strict=True):
+            learned += part * params.dtype.type(value)
+        self._add_gaussians(learned, sigma)
+        if not self.inverse_filter:
+            return self.bare, learned
+        quadrant = inverse_filter(sigma)
+        network = replace(self.network, filter_size=2 * len(quadrant) - 1)
+        of_filter = xp.asarray(quadrant.ravel().astype(params.dtype))
+        return network, xp.concatenate([of_filter, learned])
+
+    def _add_gaussians(self, learned, sigma):
+        for kernel, _ in self.bare.back_projection_views(learned):
+            line = gaussian_weights(sigma, len(kernel) // 2)
+            gaussian = np.outer(line, line).astype(learned.dtype)
+            kernel += namespace(learned).asarray(gaussian)
+
+    def gradient(self, gradient, sigma=None):
+        """The gradient of all parameters from that of the plain network for a sigma.
+
+        Parameters
+        ----------
+        gradient : array of shape (network.n_params,)
+            What a backend gives for the network of `at`.
+        sigma : float or None
+            As in `at`.
+
+        Returns
+        -------
+        gradient : array of shape (n_params,)
+        """
+        if not self.needs_sigma:
+            return gradient
+        learned = gradient[len(gradient) - self.bare.n_params :]
+        values = self.basis(sigma).astype(gradient.dtype)
+        return namespace(gradient).concatenate([learned * value for value in values])

@@ -1,0 +1,1 @@
+"""From pairs of blurred and sharp images to a trained model."""

@@ -1,0 +1,27 @@
+/* The engine for one instruction set: ENGINE_NAME is set by the file that includes
+ * this one, and the compiler's flags decide which vectors it uses. */
+#include "backward.h"
+#include "forward.h"
+#include "peak.h"
+#if defined(__AVX512BF16__)
+#include "forward_bfloat16.h"
+#endif
+
+#define JOIN(a, b) a##b
+#define ENGINE_SYMBOL(name) JOIN(pydbcnn_engine_, name)
+#define TEXT(name) #name
+#define ENGINE_TEXT(name) TEXT(name)
+
+const engine ENGINE_SYMBOL(ENGINE_NAME) = {
+    .name = ENGINE_TEXT(ENGINE_NAME),
+    .lanes = LANES,
+    .float32 = {packed_size, pack, tile_scratch, forward_tile, peak_loop},
+#if defined(__AVX512BF16__)
+    .bfloat16 = {bf16_packed_size, bf16_pack, bf16_tile_scratch, bf16_forward_tile,
+                 bf16_peak_loop},
+#endif
+    .block_scratch = block_scratch,
+    .block_gradient = block_gradient,
+    .gradient_size = gradient_size,
+    .reduce_gradient = reduce_gradient,
+};

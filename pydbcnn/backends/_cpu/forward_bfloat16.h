@@ -1,0 +1,492 @@
+/* The forward pass with bfloat16 inputs, weights and maps, and single-precision sums.
+ *
+ * Layers advance together, row by row; the products are those of products.h.  Two things
+ * keep the 8 significant bits from showing:
+ *   - the image enters as 255 x - 128: integers of 8 bits are then exact, and the
+ *     rounded weights meet values around zero;
+ *   - sums, biases and the output of the last layer are single precision, and so is the
+ *     input that a residual network adds to it, and all that surrounds the layers.
+ *
+ * Few channels would fill little of a tile, so rows of the image may be stacked: pixel
+ * x of stacked row y holds pixel x of rows y, y + 1, ... as more channels.
+ *
+ * The last layer has few outputs, so the columns of its kernel become filters: product
+ * (column, output) of pixel x belongs to the output of pixel x - column, where it is
+ * added. */
+#ifndef PYDBCNN_BFLOAT16_H
+#define PYDBCNN_BFLOAT16_H
+
+#include "tail.h"
+#include "layout.h"
+#include "pixels.h"
+#include "products.h"
+#include "stopwatch.h"
+#if defined(__AMX_BF16__)
+#include "products_amx.h"
+#else
+#include "products_avx512.h"
+#endif
+
+enum { MAX_STACK = 4 };
+static const float LEVELS = 255.0f, MIDDLE = 128.0f;
+
+/* A layer as a product. */
+typedef struct {
+    int stack;   /* rows of the image in one stacked row */
+    int n_rows;  /* rows of input under the kernel */
+    int step;    /* inputs of a pixel */
+    int depth;   /* inputs under a row of the kernel, an even number */
+    int chunks;  /* of a row of the kernel */
+    int tiles;   /* of filters */
+    int overlap; /* rows of input beyond those of output */
+} bf16_layer;
+
+/* Rows to stack so that the fewest products are made. */
+INLINE int best_stack(int kernel, int inputs)
+{
+    int best = 1, fewest = 0;
+    for (int stack = 1; stack <= smaller(kernel, MAX_STACK); stack++) {
+        const int products =
+            divide_up(kernel, stack) * divide_up(kernel * inputs * stack, CHUNK);
+        if (stack == 1 || products < fewest) {
+            best = stack;
+            fewest = products;
+        }
+    }
+    return best;
+}
+
+/* Channels of map `l`: hidden maps are whole pairs of tiles. */
+INLINE int bf16_channels(const network_shape *net, int l)
+{
+    return l == 0 || l == net->n_layers
+               ? map_channels(net, l)
+               : round_up(net->layers[l - 1].outputs, 2 * TILE);
+}
+
+INLINE bf16_layer describe_bf16(const network_shape *net, int l)
+{
+    const int kernel = net->layers[l].kernel, last = l == net->n_layers - 1;
+    const int stack = l == 0 ? best_stack(kernel, bf16_channels(net, 0)) : 1;
+    const int step = bf16_channels(net, l) * stack;
+    const int depth = round_up(last ? step : kernel * step, 2);
+    const int filters = last ? kernel * net->layers[l].outputs : bf16_channels(net, l + 1);
+    return (bf16_layer){
+        .stack = stack, .n_rows = divide_up(kernel, stack), .step = step,
+        .depth = depth, .chunks = divide_up(depth, CHUNK),
+        .tiles = divide_up(filters, TILE),
+        .overlap = divide_up(kernel, stack) * stack - 1,
+    };
+}
+
+INLINE size_t bf16_weights_size(const bf16_layer *layer)
+{
+    return (size_t)layer->n_rows * layer->chunks * layer->tiles * TILE * CHUNK / 2;
+}
+
+/* Floats of the weights and biases of a layer; weights take half a float each. */
+INLINE size_t bf16_layer_size(const bf16_layer *layer)
+{
+    return bf16_weights_size(layer) + aligned_floats(layer->tiles * TILE);
+}
+
+static size_t bf16_packed_size(const network_shape *net, int backward)
+{
+    (void)backward; /* there is no backward pass in this precision */
+    size_t size = surroundings_size(net);
+    for (int l = 0; l < net->n_layers; l++) {
+        const bf16_layer layer = describe_bf16(net, l);
+        size += bf16_layer_size(&layer);
+    }
+    return size;
+}
+
+/* Rounded to nearest, ties to even; a NaN stays one. */
+INLINE uint16_t to_bfloat16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if (value != value)
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/* Two tiles of filters lie beside each other, chunk by chunk; the last may be alone. */
+INLINE size_t bf16_place(const bf16_layer *layer, int row, int k, int filter)
+{
+    const int tile = filter / TILE, pair = tile / 2;
+    const int beside = smaller(2, layer->tiles - 2 * pair);
+    const size_t chunk = (size_t)row * layer->chunks + k / CHUNK;
+    const size_t before = (size_t)2 * pair * layer->n_rows * layer->chunks;
+    return (before + chunk * beside + tile % 2) * TILE * CHUNK +
+           (size_t)(k % CHUNK / 2 * TILE + filter % TILE) * 2 + k % 2;
+}
+
+INLINE void pack_bf16_layer(const network_shape *net, int l, const float *weights,
+                            uint16_t *packed, float *bias)
+{
+    const layer_shape *shape = &net->layers[l];
+    const bf16_layer layer = describe_bf16(net, l);
+    const int last = l == net->n_layers - 1, inputs = bf16_channels(net, l);
+    const float *biases = weights + weight_count(net, l);
+    memcpy(bias, biases, shape->outputs * sizeof(float));
+    for (int y = 0; y < shape->kernel; y++)
+        for (int x = 0; x < shape->kernel; x++)
+            for (int i = 0; i < shape->inputs; i++)
+                for (int o = 0; o < shape->outputs; o++) {
+                    const float weight = *weights++;
+                    const int k = last ? i : x * layer.step + y % layer.stack * inputs + i;
+                    const int filter = last ? x * shape->outputs + o : o;
+                    packed[bf16_place(&layer, y / layer.stack, k, filter)] =
+                        to_bfloat16(l == 0 ? weight / LEVELS : weight);
+                    if (l == 0)
+                        bias[o] += weight * (MIDDLE / LEVELS);
+                }
+}
+
+static void bf16_pack(const network_shape *net, const float *params, int backward,
+                      float *packed)
+{
+    memset(packed, 0, bf16_packed_size(net, backward) * sizeof(float));
+    const float *all = params;
+    float *surroundings = packed;
+    params += quadrant_count(net);
+    packed += surroundings_size(net);
+    for (int l = 0; l < net->n_layers; l++) {
+        const bf16_layer layer = describe_bf16(net, l);
+        pack_bf16_layer(net, l, params, (uint16_t *)packed,
+                        packed + bf16_weights_size(&layer));
+        params += weight_count(net, l) + net->layers[l].outputs;
+        packed += bf16_layer_size(&layer);
+    }
+    pack_surroundings(net, all, params, surroundings);
+}
+
+/* Map `l` of a tile, and a ring of its rows. */
+typedef struct {
+    uint16_t *ring;
+    int width;
+    int kept;
+    ptrdiff_t stride;
+} bf16_map;
+
+typedef struct {
+    bf16_layer layers[MAX_LAYERS];
+    bf16_map maps[MAX_LAYERS]; /* map 0 is the stacked image */
+    tile_map input;            /* the image, in single precision as what follows */
+    tile_map pixels;           /* filtered; the same rows if there is no filter */
+    tile_tail tail;
+    int rows, columns; /* that the layers need */
+    uint16_t *rounded; /* ring of the rows that are to be stacked */
+    ptrdiff_t rounded_stride;
+    float *products; /* a row of the last layer */
+    float *block; /* sums of BLOCK_PIXELS x 2 tiles */
+    ptrdiff_t *places;
+} bf16_tile;
+
+INLINE uint16_t *bf16_row(const bf16_map *map, int row)
+{
+    return map->ring + row % map->kept * map->stride;
+}
+
+/* Floats from a pixel to the next among the products of the last layer. */
+INLINE ptrdiff_t product_stride(const bf16_layer *layer)
+{
+    return layer->tiles * TILE;
+}
+
+/* The image stays if it is used later; else rows stay until they are filtered, or added
+ * to the estimate. */
+INLINE void bf16_lay_out_input(const network_shape *net, bf16_tile *tile,
+                               float **free_space)
+{
+    const int filtered = net->filter > 1, later = is_used_later(net);
+    const int channels = bf16_channels(net, 0), margin = net->filter - 1;
+    int kept = tile->rows - tile->tail.maps[0].height - radius_of_layers(net, 0) +
+               (filtered ? FILTER_ROWS : 1);
+    if (later && !filtered)
+        kept = tile->rows;
+    tile->pixels = take_map(tile->rows, tile->columns, channels, kept, free_space);
+    tile->input = tile->pixels;
+    if (filtered) {
+        const int height = round_up(tile->rows, FILTER_ROWS) + margin;
+        tile->input = take_map(height, tile->columns + margin, channels,
+                               later ? height : FILTER_ROWS + margin, free_space);
+    }
+    tile->tail.input = &tile->input;
+}
+
+static size_t bf16_lay_out(const network_shape *net, int height, int width,
+                           bf16_tile *tile, float *scratch)
+{
+    const int last = net->n_layers - 1;
+    float *free_space = scratch;
+    tile->tail = lay_out_tail(net, height, width, 0, 1, &free_space);
+    tile->rows = tile->tail.maps[0].height;
+    tile->columns = tile->tail.maps[0].width;
+    for (int l = last; l >= 0; l--) {
+        bf16_layer *layer = &tile->layers[l];
+        bf16_map *map = &tile->maps[l];
+        *layer = describe_bf16(net, l);
+        const int made = round_up(
+            tile->columns + (l == last ? net->layers[l].kernel - 1 : 0), TILE);
+        tile->rows += layer->overlap;
+        tile->columns += net->layers[l].kernel - 1;
+        map->width = tile->columns;
+        map->kept = (layer->n_rows - 1) * layer->stack + 1;
+        /* Whole tiles of the map are written, and whole chunks of it read. */
+        map->stride = round_up((made > round_up(map->width, TILE)
+                                    ? made : round_up(map->width, TILE)) * layer->step +
+                                   layer->chunks * CHUNK, CHUNK);
+        map->ring = (uint16_t *)take(&free_space, map->kept * map->stride / 2);
+    }
+    bf16_lay_out_input(net, tile, &free_space);
+    tile->rounded_stride = round_up(tile->columns * tile->input.channels, CHUNK);
+    tile->rounded = (uint16_t *)take(
+        &free_space, tile->layers[0].stack * tile->rounded_stride / 2);
+    tile->products = take(&free_space, (round_up(tile->maps[last].width, TILE)) *
+                                           product_stride(&tile->layers[last]) + LANES);
+    tile->block = take(&free_space, BLOCK_PIXELS * 2 * TILE);
+    tile->places = (ptrdiff_t *)take(
+        &free_space, tile->input.width * sizeof(ptrdiff_t) / sizeof(float));
+    return free_space - scratch;
+}
+
+static size_t bf16_tile_scratch(const network_shape *net, int height, int width)
+{
+    bf16_tile tile;
+    return bf16_lay_out(net, height, width, &tile, NULL);
+}
+
+INLINE void round_vector(const float *from, uint16_t *to)
+{
+    const vec value = load_any(from) * LEVELS - MIDDLE;
+    const __m256bh rounded = _mm512_cvtneps_pbh((__m512)value);
+    memcpy(to, &rounded, sizeof rounded);
+}
+
+/* 255 x - 128 of a row of the image, in bfloat16, in whole vectors: what follows the
+ * row meets weights of zero, so it must be a number. */
+INLINE void round_row(const float *from, int count, uint16_t *to)
+{
+    int i = 0;
+    for (; i + LANES <= count; i += LANES)
+        round_vector(from + i, to + i);
+    float rest[LANES] = {0};
+    for (int k = 0; i + k < count; k++)
+        rest[k] = from[i + k];
+    if (i < count)
+        round_vector(rest, to + i);
+}
+
+/* FILTER_ROWS rows from `row` on, of the rows of the image that surround them. */
+INLINE void bf16_filter(const network_shape *net, const bf16_tile *tile, int row,
+                        const float *weights)
+{
+    const float *rows[MAX_FILTER_ROWS];
+    float *outputs[FILTER_ROWS];
+    const int channels = tile->input.channels;
+    for (int k = 0; k < net->filter + FILTER_ROWS - 1; k++)
+        rows[k] = ring_row(&tile->input, row + k);
+    for (int k = 0; k < FILTER_ROWS; k++)
+        outputs[k] = ring_row(&tile->pixels, row + k);
+    const filter_task task = {
+        .rows = rows, .kernel = net->filter, .step = channels, .weights = weights,
+        .outputs = outputs, .count = tile->columns * channels,
+    };
+    filter_rows_folded(&task);
+}
+
+/* Image row `row` arrives; the stacked row of which it is the last is made. */
+INLINE void stack_rows(const bf16_tile *tile, int row, int channels)
+{
+    const int stack = tile->layers[0].stack, step = tile->layers[0].step;
+    const int count = tile->columns * channels;
+    const float *arrived = ring_row(&tile->pixels, row);
+    if (stack == 1) {
+        round_row(arrived, count, bf16_row(&tile->maps[0], row));
+        return;
+    }
+    round_row(arrived, count, tile->rounded + row % stack * tile->rounded_stride);
+    const int first = row - (stack - 1);
+    if (first < 0)
+        return;
+    for (int s = 0; s < stack; s++) {
+        const uint16_t *from =
+            tile->rounded + (first + s) % stack * tile->rounded_stride;
+        uint16_t *to = bf16_row(&tile->maps[0], first) + s * channels;
+        for (int x = 0; x < tile->columns; x++, to += step)
+            for (int c = 0; c < channels; c++)
+                to[c] = *from++;
+    }
+}
+
+/* Sums of two tiles of filters, rectified and rounded. */
+INLINE void store_rectified(const float *block, int pixels, uint16_t *to, int filters)
+{
+    for (int p = 0; p < pixels; p++, block += 2 * TILE, to += filters) {
+        const vec low = rectify(load(block)), high = rectify(load(block + TILE));
+        _mm512_store_si512(to, (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low));
+    }
+}
+
+INLINE product_task bf16_task(const bf16_tile *tile, int l, int row,
+                              const uint16_t **rows, ptrdiff_t output_stride)
+{
+    const bf16_layer *layer = &tile->layers[l];
+    for (int k = 0; k < layer->n_rows; k++)
+        rows[k] = bf16_row(&tile->maps[l], row + k * layer->stack);
+    return (product_task){
+        .rows = rows, .n_rows = layer->n_rows, .step = layer->step,
+        .depth = layer->depth, .output_stride = output_stride,
+    };
+}
+
+INLINE void bf16_hidden(const bf16_tile *tile, int l, int row, const float *packed)
+{
+    const bf16_layer *layer = &tile->layers[l];
+    const uint16_t *rows[MAX_KERNEL];
+    const product_task task = bf16_task(tile, l, row, rows, 2 * TILE);
+    const uint16_t *weights = (const uint16_t *)packed;
+    const float *bias = packed + bf16_weights_size(layer);
+    const int width = round_up(tile->maps[l + 1].width, TILE);
+    const int filters = layer->tiles * TILE;
+    uint16_t *to = bf16_row(&tile->maps[l + 1], row);
+    for (int filter = 0; filter < filters; filter += 2 * TILE) {
+        for (int x = 0; x < width; x += BLOCK_PIXELS) {
+            const int pixels = smaller(BLOCK_PIXELS, width - x);
+            multiply_pixels(1, &task, x, pixels, weights, bias + filter, tile->block);
+            store_rectified(tile->block, pixels, to + (ptrdiff_t)x * filters + filter,
+                            filters);
+        }
+        weights += (size_t)layer->n_rows * layer->chunks * 2 * TILE * CHUNK;
+    }
+}
+
+/* Four outputs at a time: those beyond the last are overwritten by the next pixel, and
+ * behind the last pixel there is room for a vector. */
+INLINE void add_columns(const float *products, ptrdiff_t stride, int kernel,
+                        int outputs, int width, float *to)
+{
+    typedef float quad __attribute__((vector_size(16)));
+    for (int x = 0; x < width; x++, products += stride, to += outputs)
+        for (int c = 0; c < outputs; c += 4) {
+            quad sum = {0}, product;
+            for (int column = 0; column < kernel; column++) {
+                memcpy(&product, products + column * (stride + outputs) + c,
+                       sizeof product);
+                sum += product;
+            }
+            memcpy(to + c, &sum, sizeof sum);
+        }
+}
+
+/* A row of the output: products of all columns of the kernel, then their sums. */
+INLINE void bf16_last(const network_shape *net, const bf16_tile *tile, int row,
+                      const float *packed, float *to)
+{
+    const int l = net->n_layers - 1;
+    const bf16_layer *layer = &tile->layers[l];
+    const int kernel = net->layers[l].kernel, outputs = net->layers[l].outputs;
+    const ptrdiff_t stride = product_stride(layer);
+    const uint16_t *rows[MAX_KERNEL];
+    const product_task task = bf16_task(tile, l, row, rows, stride);
+    const uint16_t *weights = (const uint16_t *)packed;
+    const float *bias = packed + bf16_weights_size(layer);
+    const int made = round_up(tile->maps[l].width, TILE);
+    for (int t = 0; t < layer->tiles; t += 2) {
+        for (int x = 0; x < made; x += BLOCK_PIXELS) {
+            const int pixels = smaller(BLOCK_PIXELS, made - x);
+            float *products = tile->products + x * stride + t * TILE;
+            if (layer->tiles - t > 1)
+                multiply_pixels(1, &task, x, pixels, weights, bias + t * TILE, products);
+            else
+                multiply_pixels(0, &task, x, pixels, weights, bias + t * TILE, products);
+        }
+        weights += (size_t)layer->n_rows * layer->chunks * 2 * TILE * CHUNK;
+    }
+    add_columns(tile->products, stride, kernel, outputs, tile->tail.maps[0].width, to);
+}
+
+/* Rows of the image up to `end` are read, of which `read` are there already. */
+INLINE int read_rows(const network_shape *net, const image_batch *batch,
+                     const tile_place *place, const bf16_tile *tile, int read, int end)
+{
+    const tile_map *input = &tile->input;
+    for (; read < end; read++)
+        read_pixels(batch, place->image, place->top - whole_radius(net) + read, 1,
+                    tile->places, input->width, input->channels, 0,
+                    ring_row(input, read));
+    return read;
+}
+
+/* Row `row` of map 0 in single precision: read, and filtered FILTER_ROWS rows at once. */
+INLINE int bf16_make_pixels(const network_shape *net, const surrounding_weights *weights,
+                            const image_batch *batch, const tile_place *place,
+                            stopwatch *watch, const bf16_tile *tile, int read, int row)
+{
+    if (net->filter == 1)
+        return read_rows(net, batch, place, tile, read, row + 1);
+    if (row % FILTER_ROWS > 0)
+        return read;
+    read = read_rows(net, batch, place, tile, read, row + FILTER_ROWS + net->filter - 1);
+    add_time(watch, time_of_pixels(net));
+    bf16_filter(net, tile, row, weights->filter);
+    add_time(watch, 0);
+    return read;
+}
+
+/* Map row `arrived` has come: each layer that can make a row makes one.  Returns whether
+ * that gave a row of the estimate. */
+INLINE int bf16_make_rows(const network_shape *net, const float *weights,
+                          stopwatch *watch, const bf16_tile *tile, int arrived)
+{
+    const int last = net->n_layers - 1, radius = radius_of_layers(net, 0);
+    const tile_map *estimate = &tile->tail.maps[0];
+    int row = arrived;
+    for (int l = 0; l <= last; l++) {
+        const bf16_layer *layer = &tile->layers[l];
+        row -= layer->overlap;
+        if (row < 0)
+            return 0;
+        if (l < last)
+            bf16_hidden(tile, l, row, weights);
+        else
+            bf16_last(net, tile, row, weights, ring_row(estimate, row));
+        add_time(watch, time_of_layer(net, l));
+        weights += bf16_layer_size(layer);
+    }
+    if (net->residual)
+        add_to(ring_row(&tile->pixels, row + radius) + radius * tile->pixels.channels,
+               estimate->width * estimate->channels, ring_row(estimate, row));
+    return 1;
+}
+
+static void bf16_forward_tile(const network_shape *net, const float *packed,
+                              const image_batch *batch, ptrdiff_t number, float *scratch)
+{
+    const tile_place place = place_tile(batch, number);
+    const surrounding_weights weights = find_surroundings(net, packed);
+    stopwatch watch = start_stopwatch(batch->seconds);
+    bf16_tile tile;
+    bf16_lay_out(net, place.height, place.width, &tile, scratch);
+    for (int l = 0; l < net->n_layers; l++)
+        memset(tile.maps[l].ring, 0,
+               tile.maps[l].kept * tile.maps[l].stride * sizeof(uint16_t));
+    for (int x = 0; x < tile.input.width; x++)
+        tile.places[x] = mirror(place.left - whole_radius(net) + x, batch->width) *
+                         batch->input_strides[2];
+
+    begin_products();
+    for (int arrived = 0, read = 0; arrived < tile.rows; arrived++) {
+        read = bf16_make_pixels(net, &weights, batch, &place, &watch, &tile, read,
+                                arrived);
+        stack_rows(&tile, arrived, tile.input.channels);
+        add_time(&watch, time_of_pixels(net));
+        if (bf16_make_rows(net, packed + surroundings_size(net), &watch, &tile, arrived))
+            advance_tail(net, &weights, batch, &place, &watch, 1, &tile.tail);
+    }
+    end_products();
+}
+
+#endif
