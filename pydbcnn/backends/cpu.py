@@ -14,9 +14,9 @@ try:
 except ImportError as error:  # pragma: no cover - needs a build without extension
     raise ImportError(
         "The compiled part of pydbcnn (pydbcnn.backends._cpu.bindings) cannot be "
-        f"imported: {error}. It was not built for this Python, or pydbcnn is imported from its "
-        "source folder. Run 'pip install .' in that folder and start Python elsewhere, "
-        "or 'pip install -e . --no-build-isolation' to work on the source."
+        f"imported: {error}. It was not built for this Python, or pydbcnn is imported "
+        "from its source folder. Run 'pip install .' in that folder and start Python "
+        "elsewhere, or 'pip install -e . --no-build-isolation' to work on the source."
     ) from error
 
 # Tiles of the forward pass: wide enough that the halo is a small share of the work,

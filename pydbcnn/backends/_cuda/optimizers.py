@@ -1,4 +1,4 @@
-"""Updates of a flat vector of parameters on the device; see ``pydbcnn.backends.optimizers``."""
+"""Updates of the parameters on the device; see ``pydbcnn.backends.optimizers``."""
 
 import math
 
