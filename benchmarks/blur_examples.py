@@ -11,8 +11,8 @@ from pydbcnn import (
     NoiseTransformer,
 )
 from pydbcnn._blur_estimation.pair import sigma_of_pair
-from pydbcnn._pixels.gaussian import import_cv2
-from pydbcnn._pixels.images import luminance
+from pydbcnn._pixels.opencv import import_cv2
+from pydbcnn._pixels.values import luminance
 
 SMALLEST = 120  # pixels of a side: less hardly tells how blurred it is
 SIGMAS = (0.2, 3.4)

@@ -27,12 +27,12 @@ from blur_examples import blurred as blurred_by
 from sklearn.frozen import FrozenEstimator
 
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer, __version__
-from pydbcnn._commands.train import BLUR_AWARE
 from pydbcnn._photos import find_photos, read_photo
-from pydbcnn._pixels.gaussian import import_cv2
-from pydbcnn._pixels.images import luminance
+from pydbcnn._pixels.opencv import import_cv2
+from pydbcnn._pixels.values import luminance
 from pydbcnn._training.checkpoint import Checkpoint
 from pydbcnn.persistence import save_model
+from pydbcnn.pretrained import BLUR_AWARE
 
 SIGMAS = (0.3, 3.3)  # of the blurs that are learned, in pixels
 # Reduced copies of photographs are sharper than these, as those of good lenses are.

@@ -11,7 +11,7 @@ import numpy as np
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
 from pydbcnn._commands.pictures import save_png, side_by_side
 from pydbcnn._photos import read_photo
-from pydbcnn._pixels.images import luminance
+from pydbcnn._pixels.values import luminance
 from pydbcnn.datasets import load_sample_images
 from pydbcnn.metrics import peak_signal_noise_ratio, structural_similarity
 

@@ -21,7 +21,7 @@ _HOMES = {
     "PolyblurDeblurrer": "._estimators.polyblur",
     "available_devices": ".backends",
     "datasets": ".datasets",
-    "estimate_blur": "._estimate_blur",
+    "estimate_blur": ".pretrained",
     "metrics": ".metrics",
     "persistence": ".persistence",
     "pretrained": ".pretrained",

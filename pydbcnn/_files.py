@@ -5,6 +5,8 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_MAX_MODEL_BYTES = 2**30
+
 
 def refuse_existing(path, *, overwrite):
     """Raise `FileExistsError` with the remedy when `path` may not be replaced."""
@@ -83,3 +85,33 @@ def _move(temporary, path, *, overwrite):
     except OSError:  # a file system without hard links
         refuse_existing(path, overwrite=False)
         os.replace(temporary, path)
+
+
+def read_tensors(path, expected_format, version):
+    """Tensors and metadata of a safetensors file, after checks of its form."""
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    if path.stat().st_size > _MAX_MODEL_BYTES:
+        raise ValueError(f"{path} is larger than any model of pydbcnn: it is not read.")
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != expected_format:
+                raise ValueError(
+                    f"{path} is a safetensors file, but not one of format "
+                    f"{expected_format!r} (found {metadata.get('format')!r})."
+                )
+            if metadata.get("format_version") not in map(str, range(1, version + 1)):
+                raise ValueError(
+                    f"{path} was written by a newer pydbcnn (format version "
+                    f"{metadata.get('format_version')}, this one reads {version}): "
+                    "upgrade."
+                )
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is not a safetensors file, or a damaged one: {error}."
+        ) from error

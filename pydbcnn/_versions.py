@@ -37,8 +37,9 @@ def show_versions():
 def describe():
     """The rows of `show_versions`, as a dict of str."""
     from . import __version__
+    from ._pixels.cupy import cupy_versions
     from .backends._cpu import bindings
-    from .backends._cuda.device import cupy_versions, describe_gpu
+    from .backends._cuda.device import describe_gpu
     from .backends.cpu import CpuBackend, available_isas
     from .backends.threads import thread_count
     from .pretrained import available_models

@@ -9,9 +9,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from sklearn.utils import Bunch
 
+from ._degradations.ranges import check_range
 from ._files import whole_file
 from ._photos import Photo, find_photos, read_photo, write_photo
-from ._pixels.gaussian import gaussian_blur, kernel_size_for
+from ._pixels.gaussian import check_kernel_size, gaussian_blur, kernel_size_for
+from ._pixels.values import luminance
 from ._progress import progress_bar
 
 __all__ = ["load_deblur_dataset", "load_sample_images", "make_deblur_dataset"]
@@ -139,11 +141,11 @@ def make_deblur_dataset(
 
 
 def _check_parameters(sigma, kernel_size, seed):
-    from ._degradations.gaussian import GaussianBlurTransformer
-
-    blur = GaussianBlurTransformer(sigma, kernel_size=kernel_size)
-    blur._validate_params()
-    blur._check_parameters()
+    check_range("sigma", sigma, "pixels")
+    if kernel_size is None:
+        kernel_size_for(np.max(sigma))
+    else:
+        check_kernel_size(kernel_size)
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed={seed!r}: expected an integer of at least 0.")
 
@@ -345,8 +347,6 @@ def _read_side(folder, entry, side):
 
 
 def _with_channels(pixels, channels):
-    from ._pixels.images import luminance
-
     if channels == 3 and pixels.ndim == 2:
         return np.repeat(pixels[..., np.newaxis], 3, axis=2)
     if channels == 1 and pixels.ndim == 3:

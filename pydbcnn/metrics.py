@@ -4,12 +4,18 @@ import numpy as np
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_array
 
-from ._pixels.device import check_same_place, namespace, refuse_gpu
+from ._pixels.device import as_array, check_same_place, refuse_gpu
 from ._pixels.images import (
     ROW_TYPES,
     as_images,
     check_same_type,
     holds_images,
+    is_image_list,
+)
+from ._pixels.values import (
+    central_part,
+    mean_squared_error,
+    psnr_of_error,
     resolve_data_range,
 )
 
@@ -20,7 +26,6 @@ __all__ = [
     "structural_similarity",
 ]
 
-MAX_PSNR = 100.0
 _SSIM_WINDOW = 11  # pixels that a Gaussian of sigma 1.5, cut at 3.5 sigma, spans
 
 
@@ -74,15 +79,8 @@ def peak_signal_noise_ratio(y_true, y_pred, *, data_range=None):
 
 
 def _psnr(true, pred, data_range):
-    data_range = resolve_data_range(data_range, true.dtype)
-    mean_square = mean_squared_error(true, pred, data_range)
-    return min(MAX_PSNR, -10 * np.log10(max(mean_square, 10 ** (-MAX_PSNR / 10))))
-
-
-def mean_squared_error(true, pred, data_range):
-    """Mean squared difference of two images, in units of the data range."""
-    error = namespace(true).subtract(true, pred, dtype=float) / data_range
-    return float((error * error).mean())
+    scale = resolve_data_range(data_range, true.dtype)
+    return psnr_of_error(mean_squared_error(true, pred, scale))
 
 
 def structural_similarity(y_true, y_pred, *, data_range=None):
@@ -153,6 +151,22 @@ def _ssim(true, pred, data_range):
         use_sample_covariance=False,
         channel_axis=-1,
     )
+
+
+def same_part(y, estimates):
+    """y and estimates of one size: patches are compared where y knows the truth."""
+    if is_image_list(y) or is_image_list(estimates):
+        return y, estimates
+    y = (
+        as_array(y, "y")
+        if holds_images(y)
+        else check_array(y, ensure_2d=False, dtype=None)
+    )
+    if y.ndim == 1:
+        return y[:, np.newaxis], np.reshape(estimates, (len(estimates), -1))
+    if y.ndim < 3 or y.ndim != estimates.ndim:
+        return y, estimates
+    return y, central_part(estimates, y.shape)
 
 
 def _pairs(y_true, y_pred):

@@ -10,7 +10,8 @@ from functools import cache, partial
 
 import numpy as np
 
-from pydbcnn._pixels.gaussian import gaussian_blur, import_cv2, kernel_size_for
+from pydbcnn._pixels.gaussian import gaussian_blur, kernel_size_for
+from pydbcnn._pixels.opencv import import_cv2
 
 from .protocol import plane, to_8_bits
 

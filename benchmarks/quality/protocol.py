@@ -4,7 +4,7 @@ import numpy as np
 
 from pydbcnn import JPEGTransformer
 from pydbcnn._pixels.gaussian import gaussian_blur
-from pydbcnn._pixels.images import as_pixels, luminance
+from pydbcnn._pixels.values import as_pixels, luminance
 from pydbcnn.metrics import peak_signal_noise_ratio, structural_similarity
 
 SIGMAS = (0, 0.8, 1.2, 1.6, 2, 2.4, 3)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from report import NO_FIGURE, Table
 
-from pydbcnn.metrics import MAX_PSNR
+from pydbcnn._pixels.values import MAX_PSNR
 
 from . import methods, summary
 from .protocol import BORDER, NOISE, QUALITY

@@ -5,7 +5,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
-from pydbcnn._pixels.gaussian import import_cv2
+from pydbcnn._pixels.opencv import import_cv2
 
 VARIABLE = "OMP_NUM_THREADS"
 

@@ -7,12 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pydbcnn._network.inverse_filter import (
-    filter_radius,
-    gaussian_weights,
-    inverse_filter,
-)
-from pydbcnn._pixels.gaussian import TRUNCATE
+from pydbcnn._network.inverse_filter import filter_radius, inverse_filter
+from pydbcnn._pixels.gaussian import TRUNCATE, gaussian_weights
 
 # Told apart by most colour-blind readers (Okabe and Ito).
 COLOURS = {1.0: "#0072B2", 2.0: "#E69F00", 3.0: "#D55E00"}

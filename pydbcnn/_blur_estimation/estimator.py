@@ -13,11 +13,12 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from .._pixels.images import as_images, resolve_data_range
-from .._restoration.model import sigma_of
+from .._pixels.images import as_images
+from .._pixels.values import resolve_data_range
 from ..backends.threads import thread_count
 from .regressor import BlurRegressor, to_target
 from .statistics import as_seen, regions_on_host, statistics_of
+from .tiles import sigmas_of_images
 
 _SMALLEST_CROP = 64
 _PARTS_PER_THREAD = 4  # of images, that wait on the host to be looked at
@@ -222,7 +223,8 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
             When pixels are of another type.
         """
         check_is_fitted(self, "regressor_")
-        return estimate(self.regressor_, as_images(X, "X"), self.data_range, tile_size)
+        images = as_images(X, "X")
+        return sigmas_of_images(self.regressor_, images, self.data_range, tile_size)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -313,15 +315,6 @@ def _train(network, inputs, targets, max_iter):
         with warnings.catch_warnings():  # to end at max_iter is the plan
             warnings.simplefilter("ignore", ConvergenceWarning)
             network.fit(inputs, targets)
-
-
-def estimate(regressor, images, data_range, tile_size=None):
-    """Sigma of each of `Images`, or of their tiles; see `BlurEstimator.predict`."""
-    scale = resolve_data_range(data_range, images.dtype)
-    sigmas = [
-        sigma_of(regressor.sigma, image, scale, tile_size) for image in images.each()
-    ]
-    return np.array(sigmas) if tile_size is None else sigmas
 
 
 def _crop(image, random_state):

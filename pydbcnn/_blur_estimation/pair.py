@@ -3,10 +3,9 @@
 import numpy as np
 
 from .._pixels.device import to_host
-from .._pixels.gaussian import gaussian_blur
-from .._pixels.images import luminance
+from .._pixels.gaussian import MAX_SIGMA, gaussian_blur
+from .._pixels.values import grey
 
-MAX_SIGMA = 5.0  # no mild blur is stronger
 _WINDOW = 128  # pixels: enough to tell, and quick
 
 
@@ -28,7 +27,9 @@ def sigma_of_pair(blurred, sharp):
     """
     from scipy.optimize import minimize_scalar
 
-    blurred, sharp = (_grey(to_host(image)) for image in (blurred, sharp))
+    blurred, sharp = (
+        grey(to_host(image)).astype(np.float32) for image in (blurred, sharp)
+    )
     part = _part_with_most_detail(sharp)
     goal = blurred[part]
 
@@ -41,11 +42,6 @@ def sigma_of_pair(blurred, sharp):
         error, bounds=(0, MAX_SIGMA), method="bounded", options={"xatol": 1e-3}
     )
     return 0.0 if error(0.0) <= found.fun else float(found.x)
-
-
-def _grey(image):
-    grey = luminance(image) if image.shape[2] == 3 else image.mean(axis=2, dtype=float)
-    return grey.astype(np.float32)
 
 
 def _part_with_most_detail(image):

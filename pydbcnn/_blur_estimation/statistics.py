@@ -14,8 +14,9 @@ from itertools import pairwise
 import numpy as np
 
 from .._pixels.device import to_host
-from .._pixels.gaussian import gaussian_blur, import_cv2
-from .._pixels.images import luminance
+from .._pixels.gaussian import gaussian_blur
+from .._pixels.opencv import import_cv2
+from .._pixels.values import grey
 
 N_STATISTICS = 125
 BLOCK = 32  # pixels of a side of the blocks whose spectra are taken
@@ -115,11 +116,11 @@ def _eight_bits(part, data_range):
     """Luminance from 0 to 255 of pixels rounded to 8 bits, at least a block large."""
     with np.errstate(over="ignore"):  # beyond all numbers is white, too
         levels = np.clip(np.rint(part * np.float32(255 / data_range)), 0, 255)
-    grey = luminance(levels) if part.shape[2] == 3 else levels.mean(axis=2)
-    missing = [max(0, BLOCK - size) for size in grey.shape]
+    levels = grey(levels)
+    missing = [max(0, BLOCK - size) for size in levels.shape]
     if any(missing):
-        grey = np.pad(grey, [(0, more) for more in missing], mode="symmetric")
-    return np.ascontiguousarray(grey, np.float32)
+        levels = np.pad(levels, [(0, more) for more in missing], mode="symmetric")
+    return np.ascontiguousarray(levels, np.float32)
 
 
 def _ring_means():

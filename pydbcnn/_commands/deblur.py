@@ -87,8 +87,8 @@ def run(options):
     if not jobs:
         return 1
     restorer = Restorer(options.model, options.device, options.precision)
-    restorer.check_blur(options.sigma, options.tile_size)
-    strongest = restorer.network.weights.sigma_range[1]
+    restorer.trained.check_blur(options.sigma, options.tile_size)
+    strongest = restorer.trained.weights.sigma_range[1]
     if options.sigma is not None and options.sigma > strongest:
         complain(
             f"--sigma {options.sigma:g} is beyond the {strongest:g} pixels that the "

@@ -6,9 +6,9 @@ import io
 
 import numpy as np
 
-from .._pixels.images import luminance, resolve_data_range
+from .._pixels.values import MAX_PSNR, luminance, resolve_data_range
 from .._progress import progress_bar
-from ..metrics import MAX_PSNR, peak_signal_noise_ratio, structural_similarity
+from ..metrics import peak_signal_noise_ratio, structural_similarity
 
 _COLUMNS = ("psnr_before", "psnr_after", "ssim_before", "ssim_after")
 _MAX_PICTURES = 30  # in a report, so that a browser can open it

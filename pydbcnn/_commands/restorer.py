@@ -1,33 +1,18 @@
-"""One photograph through a model, whatever the channels of either.
+"""Photographs through a model for the command line, whatever the channels of either.
 
-This path does not import scikit-learn, so that the command line starts quickly.
+Nothing here imports scikit-learn, so that the command starts quickly.
 """
 
-import os
+from dataclasses import replace
 
 import numpy as np
 
-from .._blur_estimation.tiles import check_tile_size
-from .._pixels.images import luminance, resolve_data_range
-from .._restoration.model import check_sigmas
+from .._pixels.values import luminance, resolve_data_range, write_pixels
 from ..backends import get_backend
-from ..backends.reference import write_pixels
 from ..persistence import read_model
-from ..pretrained import available_models, model_path
+from ..pretrained import find_model
 
 _BAND_ROWS = 256
-
-
-def find_model(name):
-    """Path of a model: a name of `available_models`, or a file."""
-    if name in available_models():
-        return model_path(name)
-    if os.path.exists(name):
-        return name
-    raise ValueError(
-        f"There is no model or file {name!r}: pass one of "
-        f"{', '.join(available_models())} or the path of a .safetensors file."
-    )
 
 
 class Restorer:
@@ -43,15 +28,11 @@ class Restorer:
     """
 
     def __init__(self, model, device="auto", precision=None):
-        self.network, self.settings = read_model(find_model(model))
+        trained, self.settings = read_model(find_model(model))
+        self.trained = replace(trained, name=str(model))
         precision = precision or self.settings.get("precision", "float32")
         self.backend = get_backend(device, precision)
         self.model = model
-
-    @property
-    def estimates_blur(self):
-        """Whether the model tells how blurred an image is."""
-        return self.network.regressor is not None
 
     def restore(self, pixels, on_pixels=None, *, sigma=None, tile_size=None):
         """Restore one photograph.
@@ -73,10 +54,10 @@ class Restorer:
         -------
         restored : array like `pixels`
         """
-        self.check_blur(sigma, tile_size)
+        self.trained.check_blur(sigma, tile_size)
         how = dict(on_pixels=on_pixels, sigma=sigma, tile_size=tile_size)
         n_channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-        plain = self.network.weights.network
+        plain = self.trained.weights.network
         expected = plain.n_channels_in, plain.n_channels_out
         if expected == (n_channels, n_channels):
             batch = pixels.reshape(1, *pixels.shape[:2], n_channels)
@@ -104,41 +85,15 @@ class Restorer:
         ValueError
             When the model does not estimate the blur, or tiles would be too small.
         """
-        if not self.estimates_blur:
-            raise ValueError(
-                f"The model {self.model} does not estimate the blur: choose one that "
-                "depends on it."
-            )
+        self.trained.check_estimates_blur()
         batch = pixels.reshape(*pixels.shape[:2], -1)
-        return self.network.estimate(batch, self._range(batch.dtype), tile_size)
-
-    def check_blur(self, sigma, tile_size):
-        """Raise a ValueError unless the model can make something of these."""
-        depends = self.network.weights.needs_sigma
-        if (sigma is not None or tile_size is not None) and not depends:
-            raise ValueError(
-                f"The model {self.model} is the same for every blur: leave sigma and "
-                "the tile size out, or choose a model that depends on it."
-            )
-        if sigma is not None and tile_size is not None:
-            raise ValueError(
-                f"A known blur of {sigma} pixels and tiles of {tile_size} pixels whose "
-                "blur is estimated exclude each other: give one of them."
-            )
-        if sigma is not None:
-            check_sigmas(sigma, 1)
-        if tile_size is not None:
-            check_tile_size(tile_size)
-        if depends and sigma is None and not self.estimates_blur:
-            raise ValueError(
-                f"The model {self.model} does not estimate the blur: pass its sigma."
-            )
+        return self.trained.estimate(batch, self._range(batch.dtype), tile_size)
 
     def _range(self, dtype):
         return resolve_data_range(self.settings.get("data_range"), dtype)
 
     def _forward(self, batch, *, on_pixels, sigma, tile_size):
-        return self.network.restore(
+        return self.trained.restore(
             self.backend,
             batch,
             data_range=self._range(batch.dtype),
@@ -154,17 +109,17 @@ class Restorer:
         luminance by stays as it is. That is a third of the work.
         """
         data_range = self._range(pixels.dtype)
-        if sigma is None and tile_size is None and self.estimates_blur:
-            sigma = self.network.sigma_to_undo(pixels, data_range)
+        if sigma is None and tile_size is None and self.trained.estimates_blur:
+            sigma = self.trained.sigma_to_undo(pixels, data_range)
         restored = np.empty_like(pixels)
-        margin = -(-self.network.weights.radius // 4) * 4  # whole squares of the engine
+        margin = -(-self.trained.weights.radius // 4) * 4  # whole squares of the engine
         bands = _bands(len(pixels)) if tile_size is None else [slice(0, len(pixels))]
         for rows in bands:
             around = slice(max(rows.start - margin, 0), rows.stop + margin)
             inside = slice(rows.start - around.start, rows.stop - around.start)
             grey = luminance(pixels[around])
             grey = grey.astype(np.result_type(pixels, np.float32))
-            sharper = self.network.restore(
+            sharper = self.trained.restore(
                 self.backend,
                 grey[np.newaxis, ..., np.newaxis],
                 data_range=data_range,

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from ..backends import PRECISIONS, get_backend
+from ..pretrained import BLUR_AWARE
 from .options import (
     add_device,
     add_overwrite,
@@ -26,15 +27,6 @@ EXAMPLES = """\
 
 Interrupted, the same command goes on after the last whole epoch, and ends with the
 same weights as a run that was not."""
-
-
-# What the models that ship were trained with; see benchmarks/train_models.py.
-BLUR_AWARE = dict(
-    n_basis_functions=5,
-    inverse_filter=True,
-    sigma_noise=0.06,
-    loss="log_squared_error",
-)
 
 
 def add_arguments(parser):
@@ -147,6 +139,7 @@ def run(options):
     estimator = _estimator(options)
     get_backend(options.device, options.precision)
 
+    from .._estimators.deblurrer import fit_deblurrer
     from .._training.checkpoint import Checkpoint, forget
     from ..datasets import load_deblur_dataset
     from ..persistence import save_model
@@ -160,7 +153,7 @@ def run(options):
     if checkpoint_path.exists() and not options.quiet:
         complain(f"going on from {checkpoint_path}")
     try:
-        estimator._fit(dataset.X, dataset.y, checkpoint=checkpoint)
+        fit_deblurrer(estimator, dataset.X, dataset.y, checkpoint=checkpoint)
     except KeyboardInterrupt:
         complain("interrupted: the same command goes on after the last whole epoch")
         raise

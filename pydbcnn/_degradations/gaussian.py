@@ -7,12 +7,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._pixels.device import check_place, is_on_gpu, namespace
 from .._pixels.gaussian import (
-    BORDER_MODES,
-    MAX_KERNEL_SIZE,
     TRUNCATE,
+    check_kernel_size,
     gaussian_blur,
     kernel_size_for,
 )
+from .._pixels.opencv import BORDER_MODES
 from ..backends import check_device, get_backend
 from .base import ImageTransformer
 from .noise import add_noise
@@ -161,15 +161,8 @@ class GaussianBlurTransformer(ImageTransformer):
         check_range("noise_std", self.noise_std, "shares of the data range")
         if self.kernel_size is None:
             kernel_size_for(np.max(self.sigma), self.truncate)
-        elif self.kernel_size > MAX_KERNEL_SIZE:
-            raise ValueError(
-                f"kernel_size={self.kernel_size}: expected at most {MAX_KERNEL_SIZE}."
-            )
-        elif self.kernel_size % 2 == 0:
-            raise ValueError(
-                f"kernel_size={self.kernel_size} is even: a kernel needs a centre, so "
-                f"pass an odd side, such as {self.kernel_size + 1}, or None."
-            )
+        else:
+            check_kernel_size(self.kernel_size)
 
     def _check_place(self, batch):
         if is_on_gpu(batch):

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._photos.limits import LONGEST_SIDE
-from .._pixels.images import as_pixels, resolve_data_range
+from .._pixels.values import as_pixels, resolve_data_range
 from .base import ImageTransformer
 from .ranges import check_range
 

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from .._pixels.gaussian import BORDER_MODES, border_type, import_cv2
+from .._pixels.opencv import BORDER_MODES, border_type, import_cv2
 from .base import ImageTransformer
 
 

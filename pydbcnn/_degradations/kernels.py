@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .._pixels.gaussian import TRUNCATE
+from .._pixels.gaussian import TRUNCATE, elliptic_gaussian
 
 # Far beyond mild, and still a moment's work.
 MAX_RADIUS, MAX_LENGTH, MAX_SIGMA = 500, 1000, 100
@@ -147,12 +147,8 @@ def elliptic_gaussian_kernel(sigma_major, sigma_minor, angle):
     cosine, sine = _direction(angle)
     half_x = _ceil(TRUNCATE * math.hypot(sigma_major * cosine, sigma_minor * sine))
     half_y = _ceil(TRUNCATE * math.hypot(sigma_major * sine, sigma_minor * cosine))
-    x = np.arange(-half_x, half_x + 1)
-    up = np.arange(half_y, -half_y - 1, -1)[:, np.newaxis]
-    along = (cosine * x + sine * up) / sigma_major
-    across = (cosine * up - sine * x) / sigma_minor
-    kernel = np.exp(-(along**2 + across**2) / 2)
-    return kernel / kernel.sum()
+    direction = cosine, sine
+    return elliptic_gaussian(sigma_major, sigma_minor, direction, half_y, half_x)
 
 
 def _direction(angle):

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from .._pixels.device import namespace
-from .._pixels.images import as_pixels, resolve_data_range
+from .._pixels.values import as_pixels, resolve_data_range
 from .base import ImageTransformer
 from .ranges import check_range, draw
 

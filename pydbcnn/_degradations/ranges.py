@@ -6,18 +6,16 @@ import numpy as np
 
 
 def check_range(name, value, unit, *, low=0, high=np.inf, kind=Real):
-    """Raise unless a parameter is a finite number or a pair of ends in order.
+    """Raise a ValueError unless a parameter is a number or a pair of them in order.
 
-    The ends of a pair lie between `low` and `high`. Whether a single number does is
-    for the constraints of the estimator to say.
+    All are finite, and from `low` to `high`.
     """
-    if isinstance(value, kind) and not isinstance(value, bool) and value < np.inf:
-        return
+    ends = value if isinstance(value, (tuple, list)) else (value, value)
     if (
-        isinstance(value, Real)
-        or len(value) != 2
-        or not all(isinstance(end, kind) and low <= end <= high for end in value)
-        or not value[0] <= value[1] < np.inf
+        len(ends) != 2
+        or not all(isinstance(end, kind) and low <= end <= high for end in ends)
+        or isinstance(value, bool)
+        or not ends[0] <= ends[1] < np.inf
     ):
         highest = f" <= {high}" if high < np.inf else ""
         raise ValueError(

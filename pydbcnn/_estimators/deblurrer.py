@@ -1,28 +1,41 @@
-"""DBCNNDeblurrer: parameters, checks, and the way to training and inference."""
+"""DBCNNDeblurrer: the estimator, from its parameters to its files."""
 
+import warnings
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._blur_estimation.estimator import BlurEstimator, estimate
-from .._blur_estimation.tiles import check_tile_size
-from .._network.network import MAX_BACK_PROJECTIONS
+from .._blur_estimation.estimator import BlurEstimator
+from .._blur_estimation.tiles import sigmas_of_images
+from .._network.given_arrays import weights_of_arrays
+from .._network.learned_arrays import LearnedArrays
+from .._network.network import (
+    MAX_BACK_PROJECTIONS,
+    check_kernel_sizes,
+    check_n_filters,
+)
 from .._pixels.device import check_place
-from .._pixels.images import as_images, check_n_channels, resolve_data_range
-from .._restoration.model import DeblurModel, check_sigmas, split
-from .._training import pairs as _pairs
-from .._training.fitting import FittingMixin
-from .._training.loop import LOSSES
+from .._pixels.images import as_images, check_n_channels
+from .._pixels.values import resolve_data_range
+from .._restoration.model import DeblurModel, split
+from .._restoration.onnx import export_onnx
+from .._training.fitting import BlurLearner, Recipe, fit_model
+from .._training.loop import LOSSES, Schedule, Training
 from ..backends import PRECISIONS, get_backend
-from ..metrics import peak_signal_noise_ratio
-from .stored import StoredModelMixin
+from ..metrics import peak_signal_noise_ratio, same_part
+from ..persistence import read_model, save_model
+from ..pretrained import model_path
+from .inputs import check_pairs, check_X
 
 
-class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimator):
+class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     """Blind removal of mild blur with a three-layer convolutional network.
 
     Patch extraction, non-linear mapping and reconstruction [1]_: with ``*`` a
@@ -217,6 +230,8 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
     (64, 64, 3)
     """
 
+    __module__ = "pydbcnn"
+
     _parameter_constraints: dict = {
         "n_filters": ["array-like"],
         "kernel_sizes": ["array-like"],
@@ -342,7 +357,7 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
             When a constant learning rate still brought progress after `max_iter`
             epochs.
         """
-        return self._fit(X, y)
+        return fit_deblurrer(self, X, y)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y):
@@ -367,7 +382,7 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
         """
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True.")
-        return self._fit(X, y, incremental=True)
+        return fit_deblurrer(self, X, y, incremental=True)
 
     def predict(self, X, sigma=None, *, tile_size=None):
         """Estimate sharp images.
@@ -403,11 +418,10 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
             When `device` cannot be used here.
         """
         check_is_fitted(self, "coefs_")
-        batches, restore = _pairs.check_X(self, X)
-        self._check_blur_arguments(sigma, tile_size)
-        n_images = sum(len(batch) for batch in batches)
-        sigmas = None if sigma is None else check_sigmas(sigma, n_images)
+        batches, restore = check_X(self, X)
         model = self._model()
+        n_images = sum(len(batch) for batch in batches)
+        sigmas = model.check_blur(sigma, tile_size, n_images=n_images)
         backend = get_backend(self.device, self.precision)
         check_place(batches[0], backend, self.device)
         estimates = []
@@ -417,7 +431,7 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
                 model.restore(
                     backend,
                     batch,
-                    data_range=self._range(batch.dtype),
+                    data_range=resolve_data_range(self.data_range, batch.dtype),
                     sigma=of_batch,
                     tile_size=tile_size,
                 )
@@ -467,12 +481,11 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
         True
         """
         check_is_fitted(self, "coefs_")
-        self._check_estimates_blur()
+        model = self._model()
+        model.check_estimates_blur()
         images = as_images(X, "X")
         check_n_channels(images, self.n_channels_in_, "X")
-        return estimate(
-            self.blur_estimator_.regressor_, images, self.data_range, tile_size
-        )
+        return sigmas_of_images(model.regressor, images, self.data_range, tile_size)
 
     def score(self, X, y, sigma=None):
         """Mean peak signal-to-noise ratio of the estimates.
@@ -492,7 +505,7 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
             In dB, at most 100 for each image.
         """
         estimates = self.predict(X, sigma)
-        y, estimates = _pairs.same_part(y, estimates)
+        y, estimates = same_part(y, estimates)
         return peak_signal_noise_ratio(y, estimates, data_range=self.data_range)
 
     @property
@@ -507,45 +520,346 @@ class DBCNNDeblurrer(StoredModelMixin, FittingMixin, RegressorMixin, BaseEstimat
         tags.target_tags.multi_output = True
         return tags
 
+    @classmethod
+    def from_pretrained(cls, name="mild"):
+        """A model that ships with the package.
+
+        Parameters
+        ----------
+        name : str, default="mild"
+            One of `pydbcnn.pretrained.available_models`.
+
+        Returns
+        -------
+        deblurrer : DBCNNDeblurrer
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            When there is no such model; the message lists them.
+
+        Examples
+        --------
+        >>> from pydbcnn import DBCNNDeblurrer
+        >>> DBCNNDeblurrer.from_pretrained("mild").n_channels_in_
+        3
+        """
+        return cls.load(model_path(name))
+
+    @classmethod
+    def from_weights(
+        cls,
+        coefs,
+        intercepts,
+        *,
+        back_projection_coefs=(),
+        combination_coefs=None,
+        sigma_range=None,
+        blur_estimator=None,
+        **params,
+    ):
+        """An estimator around given weights.
+
+        Parameters
+        ----------
+        coefs : list of 3 array of shape (kernel, kernel, inputs, filters)
+            Weights of the layers, as in the attribute `coefs_`.
+        intercepts : list of 3 array of shape (filters,)
+            Biases of the layers.
+        back_projection_coefs : list of tuple of 2 array, default=()
+            Kernels of back-projections, as in the attribute `back_projection_coefs_`.
+        combination_coefs : tuple of 3 array, default=None
+            Weights of the combination, as in the attribute `combination_coefs_`.
+        sigma_range : tuple of 2 float, default=None
+            Blurs that the weights were made for; needed where they depend on it.
+        blur_estimator : BlurEstimator, default=None
+            Fitted: estimates the blur, and is copied, so that `partial_fit` leaves it
+            alone. Without it, `predict` must be told sigma.
+        **params
+            Other parameters of the estimator; those that follow from the weights
+            are left out.
+
+        Returns
+        -------
+        deblurrer : DBCNNDeblurrer
+            Fitted: it predicts, and learns further with `partial_fit`.
+
+        Raises
+        ------
+        ValueError
+            When the shapes do not make a network.
+        NotFittedError
+            When `blur_estimator` is not fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pydbcnn import DBCNNDeblurrer
+        >>> shapes = [(3, 3, 1, 4), (1, 1, 4, 2), (3, 3, 2, 1)]
+        >>> deblurrer = DBCNNDeblurrer.from_weights(
+        ...     [np.zeros(s) for s in shapes], [np.zeros(s[-1]) for s in shapes]
+        ... )
+        >>> float(deblurrer.predict(np.full((1, 4, 4), 0.5)).max())
+        0.5
+        """
+        arrays = LearnedArrays(
+            coefs, intercepts, back_projection_coefs, combination_coefs
+        )
+        weights = weights_of_arrays(
+            arrays,
+            residual=params.get("residual", True),
+            inverse_filter=params.get("inverse_filter", False),
+            sigma_range=sigma_range,
+        )
+        network = weights.network
+        estimator = cls(
+            n_filters=network.n_filters,
+            kernel_sizes=network.kernel_sizes,
+            n_basis_functions=weights.n_basis_functions,
+            n_back_projections=network.n_back_projections,
+            combine=network.combine,
+            blur_estimator=blur_estimator,
+            **params,
+        )
+        estimator._validate_params()
+        estimator.blur_estimator_ = None
+        if weights.needs_sigma and blur_estimator is not None:
+            check_is_fitted(blur_estimator, "regressor_")
+            estimator.blur_estimator_ = deepcopy(blur_estimator)
+        estimator._set_weights(weights, arrays.flatten(weights, estimator._dtype()))
+        return estimator
+
+    def save(self, path, *, overwrite=False):
+        """Write the fitted model to a safetensors file.
+
+        Parameters
+        ----------
+        path : path-like
+            Its folder must exist. The file appears whole or not at all.
+        overwrite : bool, default=False
+            Whether a file that is already there may be replaced.
+
+        See Also
+        --------
+        pydbcnn.persistence.save_model : What the file holds, and what is refused.
+        """
+        save_model(self, path, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path):
+        """Read a model that `save` has written; no pickle is involved.
+
+        Parameters
+        ----------
+        path : path-like
+            A file that `save` has written.
+
+        Returns
+        -------
+        deblurrer : DBCNNDeblurrer
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            When the file is no such model, or a damaged one.
+        """
+        model, settings = read_model(path)
+        unknown = sorted(set(settings) - set(cls._get_param_names()))
+        if unknown:
+            raise ValueError(
+                f"{path} holds parameters that this version does not know: "
+                f"{', '.join(unknown)}. Install a newer pydbcnn to load it."
+            )
+        estimator = cls(**settings)
+        estimator._validate_params()
+        estimator.blur_estimator_ = None
+        if model.regressor is not None:
+            estimator.blur_estimator_ = BlurEstimator.from_regressor(
+                model.regressor
+            ).set_params(data_range=estimator.data_range)
+        estimator._set_weights(model.weights, model.params.astype(estimator._dtype()))
+        return estimator
+
+    def to_onnx(self, path, *, sigma=None, overwrite=False):
+        """Write the network as an ONNX model, for other runtimes.
+
+        The model takes ``blurred`` and gives ``restored``: float32 of shape (n, height,
+        width, channels) with values that are divided by the data range, so that white
+        is 1. Images must be larger than `radius_` on both sides: ONNX mirrors at the
+        border only once. Needs the package onnx.
+
+        Parameters
+        ----------
+        path : path-like
+            The file appears whole or not at all.
+        sigma : float, default=None
+            The blur that the model undoes, where it depends on one: a file holds the
+            network for one blur.
+        overwrite : bool, default=False
+            Whether a file that is already there may be replaced.
+
+        Raises
+        ------
+        ValueError
+            When the model depends on the blur and `sigma` is not given, or the other
+            way round.
+        """
+        check_is_fitted(self, "coefs_")
+        export_onnx(self._model(), path, sigma=sigma, overwrite=overwrite)
+
     def _model(self):
+        """What has been learned, as plain data."""
         estimator = self.blur_estimator_
         regressor = None if estimator is None else estimator.regressor_
         return DeblurModel(self._weights, self._params(), regressor)
 
-    def _check_blur_arguments(self, sigma, tile_size):
-        if tile_size is not None:
-            check_tile_size(tile_size)
-        if not self._weights.needs_sigma:
-            if sigma is not None or tile_size is not None:
-                raise ValueError(
-                    "This model is the same for every blur, so it takes no sigma and "
-                    "no tile_size: leave them out, or use a model with "
-                    "n_basis_functions > 1 or inverse_filter=True."
-                )
-        elif sigma is None:
-            self._check_estimates_blur()
-        elif tile_size is not None:
-            raise ValueError(
-                f"tile_size={tile_size!r} is for estimating the blur of tiles, but "
-                "sigma is given: pass one of them. Known blurs of tiles are a "
-                "two-dimensional array for each image."
-            )
+    def _params(self):
+        """All that was learned in one vector, from the arrays that users see."""
+        arrays = LearnedArrays(
+            self.coefs_,
+            self.intercepts_,
+            self.back_projection_coefs_,
+            self.combination_coefs_,
+        )
+        return arrays.flatten(self._weights, self._dtype())
 
-    def _check_estimates_blur(self):
-        if self.blur_estimator_ is None:
-            raise ValueError(
-                "This model does not estimate the blur"
-                + (
-                    ": pass sigma, since it was made of weights without an estimator."
-                    if self._weights.needs_sigma
-                    else ", since nothing in it depends on one: use a model with "
-                    "n_basis_functions > 1 or inverse_filter=True."
-                )
-            )
+    def _set_weights(self, weights, params):
+        self.n_channels_in_ = weights.network.n_channels_in
+        self.n_channels_out_ = weights.network.n_channels_out
+        self.sigma_range_ = weights.sigma_range if weights.needs_sigma else None
+        # The form of the network stays that of the weights, whatever becomes of the
+        # parameters of the estimator after they were learned.
+        self._weights = weights
+        arrays = LearnedArrays.of(weights, params)
+        self.coefs_, self.intercepts_ = arrays.coefs, arrays.intercepts
+        self.back_projection_coefs_ = arrays.back_projections
+        self.combination_coefs_ = arrays.combination
+
+    def _set_fitted(self, fitted, layout):
+        """Keep what `fit_model` has returned."""
+        training = self._training = fitted.training
+        self.blur_estimator_ = fitted.blur_estimator
+        self._layout = layout
+        self._set_weights(training.weights, training.chosen_params())
+        self.n_iter_, self.t_ = training.n_iter, training.t
+        self.loss_curve_ = training.loss_curve
+        stopping = self.early_stopping
+        self.best_loss_ = None if stopping else training.best_loss
+        self.validation_scores_ = training.validation_scores if stopping else None
+        self.validation_loss_curve_ = training.validation_losses if stopping else None
+        self.best_validation_score_ = training.best_score if stopping else None
+
+    def _recipe(self, incremental):
+        """The parameters that decide what is learned, checked."""
+        return Recipe(
+            form=dict(
+                n_filters=check_n_filters(self.n_filters),
+                kernel_sizes=check_kernel_sizes(self.kernel_sizes),
+                residual=self.residual,
+                n_back_projections=self.n_back_projections,
+                combine=self.combine,
+            ),
+            n_basis_functions=self.n_basis_functions,
+            inverse_filter=self.inverse_filter,
+            schedule=self._schedule(incremental),
+            batch_size=self.batch_size,
+            patch_size=self.patch_size,
+            shuffle=self.shuffle,
+            sigma_noise=self.sigma_noise,
+            validation_fraction=self.validation_fraction,
+            data_range=self.data_range,
+            keep_optimizer=incremental,
+            dtype=self._dtype(),
+            verbose=self.verbose,
+        )
+
+    def _schedule(self, incremental):
+        return Schedule(
+            solver=self.solver,
+            learning_rate="constant" if incremental else self.learning_rate,
+            learning_rate_init=self.learning_rate_init,
+            alpha=self.alpha,
+            max_iter=1 if incremental else self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            early_stopping=self.early_stopping,
+            loss=self.loss,
+        )
+
+    def _earlier_training(self):
+        """What `partial_fit` and a warm start go on with: the weights as they are."""
+        training = getattr(self, "_training", None)
+        if training is None:  # the weights are from a file, or were given
+            random_state = check_random_state(self.random_state)
+            training = Training(self._weights, None, None, random_state)
+        training.params = self._params()
+        return training
+
+    def _blur_learner(self, fresh):
+        """What learns to estimate the blur with the network."""
+        if isinstance(self.blur_estimator, FrozenEstimator):
+            check_is_fitted(self.blur_estimator, "regressor_")
+            return BlurLearner(self.blur_estimator, is_fixed=True)
+        if fresh or self.blur_estimator_ is None:
+            estimator = clone(self.blur_estimator or BlurEstimator())
+            return BlurLearner(estimator, is_new=True)
+        estimator = deepcopy(self.blur_estimator_)
+        fixed = isinstance(estimator, FrozenEstimator) or estimator.is_from_file
+        return BlurLearner(estimator, is_fixed=fixed)
 
     def _dtype(self):
         """Of parameters and gradients."""
         return np.dtype(np.float64 if self.precision == "float64" else np.float32)
 
-    def _range(self, dtype):
-        return resolve_data_range(self.data_range, dtype)
+
+def fit_deblurrer(deblurrer, X, y, *, incremental=False, checkpoint=None):
+    """What `fit` and `partial_fit` do, with a checkpoint where there is one.
+
+    Parameters
+    ----------
+    deblurrer : DBCNNDeblurrer
+        Its parameters are valid.
+    X, y
+        As in `DBCNNDeblurrer.fit`.
+    incremental : bool, default=False
+        Whether to go on with the weights and the solver for one epoch.
+    checkpoint : Checkpoint or None, default=None
+        Where the state is kept after each epoch; an interrupted run goes on from it.
+
+    Returns
+    -------
+    deblurrer : DBCNNDeblurrer
+    """
+    recipe = deblurrer._recipe(incremental)
+    backend = get_backend(deblurrer.device, deblurrer.precision)
+    goes_on = incremental or deblurrer.warm_start
+    fresh = not goes_on or not hasattr(deblurrer, "coefs_")
+    pairs = check_pairs(deblurrer, X, y, reset=fresh)
+    check_place(pairs.X[0], backend, deblurrer.device)
+    fitted = fit_model(
+        recipe,
+        pairs,
+        backend,
+        random_state=check_random_state(deblurrer.random_state),
+        earlier=None if fresh else deblurrer._earlier_training(),
+        blur_learner=deblurrer._blur_learner(fresh) if recipe.needs_sigma else None,
+        checkpoint=checkpoint,
+    )
+    deblurrer._set_fitted(fitted, pairs.layout)
+    if not incremental:
+        _warn_of_progress(deblurrer, fitted.training)
+    return deblurrer
+
+
+def _warn_of_progress(deblurrer, training):
+    """Warn where a constant learning rate still brought progress at the end."""
+    at_the_end = training.n_iter == deblurrer.max_iter and not training.stopped
+    if deblurrer.learning_rate == "constant" and at_the_end:
+        warnings.warn(
+            f"max_iter={deblurrer.max_iter} epochs were made and the loss still falls: "
+            "increase max_iter, or plan for it with learning_rate='cosine'.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )

@@ -12,11 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from .._pixels.device import namespace
-from .inverse_filter import filter_radius, gaussian_weights, inverse_filter
+from .._pixels.gaussian import MIN_SIGMA, gaussian_weights
+from .inverse_filter import filter_radius, inverse_filter
 from .network import Network
-
-# Blurs below it change 8-bit images hardly at all: they are treated alike.
-MIN_SIGMA = 0.3
 
 
 @dataclass(frozen=True)

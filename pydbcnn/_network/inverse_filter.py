@@ -5,21 +5,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from .._pixels.gaussian import TRUNCATE
+from .._pixels.gaussian import NEGLIGIBLE_SIGMA, TRUNCATE, gaussian_weights
 
 MAX_RADIUS = 12  # beyond it, a filter gains less than 0.1 dB up to a sigma of 3
 # Power of the noise (of rounding to 8 bits, above all) that loses least, relative to
 # that of images at one radian a pixel. Found on photographs for training: a wide blur
 # leaves low frequencies, where images are stronger than the model of them says.
 _NOISE = 1e-4
-_SHARP = 0.1  # below this sigma, a Gaussian on whole pixels is no blur at all
 _N_FREQUENCIES = 48  # on each axis, between 0 and half the sampling rate
 _LOWEST_FREQUENCY = 0.01  # where the spectrum of images levels off
 
 
 def filter_radius(sigma):
     """Pixels that the filter for a blur of `sigma` reaches on every side."""
-    if sigma < _SHARP:
+    if sigma < NEGLIGIBLE_SIGMA:
         return 0
     return min(MAX_RADIUS, 2 + math.ceil(4 * sigma))
 
@@ -62,15 +61,6 @@ def inverse_filter(sigma):
         quadrant /= _mirrored_weights(radius).ravel() @ quadrant.ravel()
     quadrant.flags.writeable = False
     return quadrant
-
-
-def gaussian_weights(sigma, radius):
-    """Weights of a Gaussian at distances of -radius to radius pixels, summing to 1."""
-    distance = np.arange(-radius, radius + 1)
-    if sigma < _SHARP:
-        return (distance == 0).astype(float)
-    weights = np.exp(-(distance**2) / (2 * sigma**2))
-    return weights / weights.sum()
 
 
 def _spectra(sigma):

@@ -1,8 +1,15 @@
-"""What a network has learned, as the arrays that users see."""
+"""What a network has learned, as the arrays that users see and that files hold."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+# What files call the weights of the combination: A, B and b.
+COMBINATION_NAMES = (
+    "combination.input",
+    "combination.estimate",
+    "combination.bias",
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,46 @@ class LearnedArrays:
             list(zip(kernels[::2], kernels[1::2], strict=True)),
             tuple(combination) or None,
         )
+
+    @classmethod
+    def taken_from(cls, tensors):
+        """The inverse of `named`: takes the arrays out of a dict of tensors.
+
+        Raises
+        ------
+        ValueError
+            When kernels of a back-projection are missing.
+        """
+
+        def take(kind):
+            taken = []
+            while f"{kind}.{len(taken)}" in tensors:
+                taken.append(tensors.pop(f"{kind}.{len(taken)}"))
+            return taken
+
+        coefs, intercepts = take("coefs"), take("intercepts")
+        reblurs, projections = take("reblurs"), take("projections")
+        if len(reblurs) != len(projections):
+            raise ValueError(
+                f"{len(reblurs)} kernels that blur again but {len(projections)} that "
+                "project back"
+            )
+        kernels = list(zip(reblurs, projections, strict=True))
+        combination = tuple(
+            tensors.pop(name) for name in COMBINATION_NAMES if name in tensors
+        )
+        return cls(coefs, intercepts, kernels, combination or None)
+
+    def named(self):
+        """All arrays in a dict, by the names that they have in files."""
+        named = {}
+        for layer, pair in enumerate(zip(self.coefs, self.intercepts, strict=True)):
+            named[f"coefs.{layer}"], named[f"intercepts.{layer}"] = pair
+        for index, pair in enumerate(self.back_projections):
+            named[f"reblurs.{index}"], named[f"projections.{index}"] = pair
+        if self.combination is not None:
+            named |= dict(zip(COMBINATION_NAMES, self.combination, strict=True))
+        return named
 
     @property
     def n_basis_functions(self):

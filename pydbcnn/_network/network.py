@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
+from .._pixels.device import namespace
+from .._pixels.gaussian import gaussian_weights
+from .._pixels.images import MAX_CHANNELS
+
+# What all engines can take. The C engine has arrays of such sizes (``engine.h``), and a
+# test compares the two.
 MAX_KERNEL_SIZE = 15
-MAX_CHANNELS = 16
 MAX_FILTERS = 4096  # far above any sensible network
 MAX_FILTER_SIZE = 41
 MAX_BACK_PROJECTIONS = 4
@@ -58,11 +64,11 @@ class Network:
     Parameters
     ----------
     n_channels_in, n_channels_out : int
-        Channels of the blurred and of the sharp image.
-    n_filters : tuple of int
-        Filters of the first and of the second layer.
-    kernel_sizes : tuple of int
-        Odd sides of the kernels of the three layers.
+        Channels of the blurred and of the sharp image, 1 to 16.
+    n_filters : sequence of 2 int
+        Filters of the first and of the second layer, 1 to 4096.
+    kernel_sizes : sequence of 3 int
+        Odd sides of the kernels of the three layers, 1 to 15.
     residual : bool
         Whether the last layer gives the missing detail instead of the image. It
         then needs as many channels out as in.
@@ -79,7 +85,8 @@ class Network:
     Raises
     ------
     ValueError
-        When channels do not go together, or a size is even or out of its range.
+        When channels do not go together, or a size is even or larger than the engines
+        can take.
     """
 
     n_channels_in: int
@@ -93,6 +100,8 @@ class Network:
     combine: bool = False
 
     def __post_init__(self):
+        object.__setattr__(self, "n_filters", check_n_filters(self.n_filters))
+        object.__setattr__(self, "kernel_sizes", check_kernel_sizes(self.kernel_sizes))
         self._check_channels()
         if not 0 <= self.n_back_projections <= MAX_BACK_PROJECTIONS:
             raise ValueError(
@@ -112,6 +121,10 @@ class Network:
         )
 
     def _check_channels(self):
+        for name in ("n_channels_in", "n_channels_out"):
+            n_channels = getattr(self, name)
+            if not 1 <= n_channels <= MAX_CHANNELS:
+                raise ValueError(f"{name}={n_channels}: expected 1 to {MAX_CHANNELS}.")
         if self.n_channels_in == self.n_channels_out:
             return
         channels = (
@@ -339,7 +352,8 @@ class Network:
         if self.filter_size > 1:
             self.filter_view(params)[0, 0] = 1
         for blur, _ in self.back_projection_views(params):
-            blur[:] = _gaussian_kernel(len(blur))
+            line = gaussian_weights(len(blur) / 6, len(blur) // 2)
+            blur[:] = np.outer(line, line)
         if self.combine:
             self.combination_views(params)[1][:] = np.eye(self.n_channels_out)
 
@@ -351,14 +365,39 @@ def _check_sides(name, sides, largest):
     raise ValueError(f"{name}={value}: expected odd sides from 1 to {largest}.")
 
 
-def _gaussian_kernel(side):
-    """A normalised Gaussian whose sigma is a sixth of its side."""
-    at = np.arange(side) - side // 2
-    line = np.exp(-0.5 * (at / (side / 6)) ** 2)
-    return np.outer(line, line) / line.sum() ** 2
+def check_n_filters(n_filters):
+    """Filters of the first two layers as a tuple of 2 int, or a ValueError."""
+    values = tuple(n_filters)
+    if len(values) != 2 or not all(
+        _is_int(value) and 1 <= value <= MAX_FILTERS for value in values
+    ):
+        raise ValueError(
+            f"n_filters={n_filters!r}: expected two integers from 1 to {MAX_FILTERS}, "
+            "the filters of the first and of the second layer, such as (64, 32)."
+        )
+    return tuple(int(value) for value in values)
+
+
+def check_kernel_sizes(kernel_sizes):
+    """Sides of the three kernels as a tuple of 3 int, or a ValueError."""
+    values = tuple(kernel_sizes)
+    if len(values) != 3 or not all(
+        _is_int(value) and 1 <= value <= MAX_KERNEL_SIZE and value % 2 == 1
+        for value in values
+    ):
+        raise ValueError(
+            f"kernel_sizes={kernel_sizes!r}: expected three odd integers from 1 to "
+            f"{MAX_KERNEL_SIZE}, such as (9, 1, 5)."
+        )
+    return tuple(int(value) for value in values)
+
+
+def _is_int(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def unfold(quadrant):
     """The whole kernel of a quadrant that begins at its centre."""
-    radius = len(quadrant) - 1
-    return np.pad(quadrant, (radius, 0), mode="reflect")
+    xp = namespace(quadrant)
+    half = xp.concatenate((quadrant[:0:-1], quadrant))
+    return xp.concatenate((half[:, :0:-1], half), axis=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._pixels.gaussian import import_cv2
+from .._pixels.opencv import import_cv2
 from .errors import refuse_colours
 
 

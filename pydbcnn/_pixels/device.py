@@ -57,7 +57,7 @@ def as_array(array, name="X"):
 
 
 def _taken_by_cupy(array, name):
-    from ..backends._cuda.device import import_cupy
+    from .cupy import import_cupy
 
     cupy = import_cupy()
     if not hasattr(array, "__dlpack__"):

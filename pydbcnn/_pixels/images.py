@@ -1,13 +1,12 @@
 """What counts as images: layouts, types, ranges, and what is said about the rest."""
 
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
-from .._network.network import MAX_CHANNELS
-from .device import as_array, check_same_place, is_on_gpu, namespace
+from .device import as_array, check_same_place, is_on_gpu
 
+MAX_CHANNELS = 16  # of an image
 PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
 # Rows of pixels keep these types; other numbers become the first.
 ROW_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
@@ -226,58 +225,3 @@ def check_n_channels(images, n_channels, name="X"):
     elif n_channels == 3 and images.n_channels == 4:
         message += " Leave the alpha channel out: images[..., :3]."
     raise ValueError(message)
-
-
-def resolve_data_range(data_range, dtype):
-    """The pixel value that counts as 1.
-
-    Parameters
-    ----------
-    data_range : float or None
-        None stands for the largest value of an integer type, and 1.0 for floats.
-    dtype : dtype
-
-    Returns
-    -------
-    data_range : float
-
-    Raises
-    ------
-    ValueError
-        When it is not a positive, finite number.
-    """
-    if data_range is None:
-        return float(np.iinfo(dtype).max) if np.dtype(dtype).kind == "u" else 1.0
-    if (
-        not isinstance(data_range, numbers.Real)
-        or isinstance(data_range, bool)
-        or not 1e-30 < data_range < 1e30
-    ):
-        raise ValueError(
-            f"data_range={data_range!r}: expected a positive number, 1e-30 to 1e30, "
-            "the pixel value that counts as 1, or None for the range of the type."
-        )
-    return float(data_range)
-
-
-def as_pixels(values, dtype):
-    """Values as pixels of a type: rounded and clipped to it if it is of integers."""
-    if np.dtype(dtype).kind == "u":
-        xp = namespace(values)
-        values = xp.clip(xp.rint(values), 0, np.iinfo(dtype).max)
-    return values.astype(dtype)
-
-
-def luminance(images):
-    """Luminance of RGB pixels, full range (ITU-R BT.601).
-
-    Parameters
-    ----------
-    images : array of shape (..., 3)
-
-    Returns
-    -------
-    luminance : array of shape (...), float64
-        0.299 R + 0.587 G + 0.114 B.
-    """
-    return np.asarray(images, float) @ np.array([0.299, 0.587, 0.114])

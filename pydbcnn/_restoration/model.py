@@ -1,44 +1,134 @@
-"""A trained model: how images go through it, blind or with a known blur.
+"""A trained model: how images go through it, with a blur that is estimated or known.
 
-Shared by the estimator and the command line, so it does not import scikit-learn.
+The estimator and the command line share it, so it does not import scikit-learn.
 """
 
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._blur_estimation.regressor import BlurRegressor
-from .._blur_estimation.tiles import interpolate_tiles, tile_grid
-from .._network.blur_aware import MIN_SIGMA, BlurAwareNetwork
+from .._blur_estimation.tiles import (
+    check_tile_size,
+    interpolate_tiles,
+    sigma_of,
+    sigma_of_tiles,
+    smoothed_over_tiles,
+)
+from .._network.blur_aware import BlurAwareNetwork
 from .._pixels.device import namespace, refuse_gpu
-from ..backends.reference import mirrored_tile, write_pixels
+from .._pixels.gaussian import MIN_SIGMA
+from .._pixels.values import mirrored_tile, write_pixels
 
-# Sharp photographs look as if they had a blur of up to this, for no lens is perfect: of
-# those for training, 99 in 100 look like 0.5 or less, and others may be a bit softer.
-# To leave a blur as weak as this alone costs little; to undo one that is not there
-# makes halos.
+# A photograph whose estimated sigma is below this counts as sharp. No lens is perfect:
+# of the sharp photographs for training, 99 in 100 look like 0.5 or less, and others may
+# be a bit softer. To leave so weak a blur alone costs little; to undo one that is not
+# there makes halos.
 SHARP_BELOW = 0.6
-# A given sigma below this changes no pixel that counts.
+# A known sigma below this changes no pixel by enough to matter.
 KNOWN_SHARP = 0.8 * MIN_SIGMA
+_DEPENDS = (
+    "choose a model that depends on it, with n_basis_functions > 1 or "
+    "inverse_filter=True"
+)
 _LEVEL_STEP = 1.1  # ratio of the sigmas between which a varying blur is interpolated
 _BLOCK = 256  # pixels of a side that are restored together when the blur varies
 
 
 @dataclass(frozen=True)
 class DeblurModel:
-    """Weights that may depend on the blur, and what tells the blur of an image.
+    """Weights that may depend on the blur, and what estimates the blur of an image.
 
     Parameters
     ----------
     weights : BlurAwareNetwork
     params : array of shape (weights.n_params,)
     regressor : BlurRegressor or None, default=None
-        None where nothing depends on the blur.
+        What estimates the blur. None where nothing depends on it, or where it has to be
+        known.
+    name : str, default=""
+        What error messages call the model.
     """
 
     weights: BlurAwareNetwork
     params: np.ndarray
     regressor: BlurRegressor | None = None
+    name: str = ""
+
+    def check_blur(self, sigma=None, tile_size=None, *, n_images=1):
+        """The one place that says which models take which `sigma` and `tile_size`.
+
+        Parameters
+        ----------
+        sigma : float, array of shape (n,), list, or None
+            The blur, where it is known: one for all images or one for each, which is a
+            number or a two-dimensional array with one for each tile.
+        tile_size : int or None
+            Where the blur is estimated, the side of the tiles that get a sigma each.
+        n_images : int, default=1
+
+        Returns
+        -------
+        sigmas : list of (float or array of shape (rows, columns)) or None
+            One for each image; None where the blur is estimated, or does not matter.
+
+        Raises
+        ------
+        ValueError
+            When the model takes none of the two, needs one of them, or they are no
+            blurs and no size of tiles; the message says which.
+        TypeError
+            When a sigma lies on a GPU.
+        """
+        if tile_size is not None:
+            check_tile_size(tile_size)
+        if not self.weights.needs_sigma:
+            self._refuse_blur(sigma=sigma, tile_size=tile_size)
+        elif sigma is None:
+            self.check_estimates_blur()
+        elif tile_size is not None:
+            raise ValueError(
+                f"tile_size={tile_size!r} is for estimating the blur of tiles, but "
+                "sigma is given: the two exclude each other, pass one of them. Known "
+                "blurs of tiles are a two-dimensional array for each image."
+            )
+        return None if sigma is None else check_sigmas(sigma, n_images)
+
+    @property
+    def estimates_blur(self):
+        """Whether the model estimates the blur of images."""
+        return self.regressor is not None
+
+    def check_estimates_blur(self):
+        """Raise a ValueError unless the model estimates the blur of images."""
+        if self.estimates_blur:
+            return
+        if self.weights.needs_sigma:
+            raise ValueError(
+                f"{self._who} does not estimate the blur: pass sigma where it is "
+                "known, or choose a model that estimates it."
+            )
+        raise ValueError(
+            f"{self._who} does not estimate the blur, since nothing in it depends on "
+            f"one: {_DEPENDS}."
+        )
+
+    def _refuse_blur(self, **given):
+        given = [
+            f"{name}={reprlib.repr(value)}"
+            for name, value in given.items()
+            if value is not None
+        ]
+        if given:
+            raise ValueError(
+                f"{', '.join(given)}: {self._who} is the same for every blur: leave "
+                f"sigma and tile_size out, or {_DEPENDS}."
+            )
+
+    @property
+    def _who(self):
+        return f"The model {self.name}" if self.name else "This model"
 
     def restore(
         self,
@@ -54,7 +144,7 @@ class DeblurModel:
 
         Parameters
         ----------
-        backend : backend
+        backend : Backend
         batch : array of shape (n, height, width, channels)
             Of NumPy or on the device of the backend, where the output lies then, too.
         data_range : float
@@ -64,8 +154,9 @@ class DeblurModel:
         tile_size : int or None, default=None
             Where the blur is estimated, the side of tiles that get their own. None
             takes one for each image.
-        on_pixels : callable, optional
-            Called now and then with the number of pixels that are done since.
+        on_pixels : callable or None, default=None
+            Called now and then with the number of pixels that were completed since the
+            last call.
 
         Returns
         -------
@@ -87,9 +178,9 @@ class DeblurModel:
                 self, backend, image, result, data_range, on_pixels
             )
             if sigma is None:
-                restorer.blind(tile_size)
+                restorer.restore_blind(tile_size)
             else:
-                restorer.known(sigma[index])
+                restorer.restore_known(sigma[index])
         return output
 
     def estimate(self, image, data_range, tile_size=None):
@@ -102,7 +193,7 @@ class DeblurModel:
         return sigma_of(self.regressor.sigma, image, data_range, tile_size)
 
     def sigma_to_undo(self, image, data_range):
-        """What `restore` undoes blind: a cautious sigma, 0 for what looks sharp."""
+        """The sigma that `restore` undoes blind: cautious, and 0 for a sharp image."""
         sigma = self.regressor.cautious_sigma(image, data_range)
         return sigma if sigma >= SHARP_BELOW else 0.0
 
@@ -118,18 +209,22 @@ class _ImageRestorer:
     data_range: float
     on_pixels: object = None
 
-    def blind(self, tile_size):
+    def restore_blind(self, tile_size):
+        """Undo the blur that the image, or each of its tiles, seems to have."""
         if tile_size is None:
-            self.known(self.model.sigma_to_undo(self.image, self.data_range))
+            self.restore_known(self.model.sigma_to_undo(self.image, self.data_range))
             return
         sigma = sigma_of_tiles(
             self.model.regressor.cautious_sigma, self.image, self.data_range, tile_size
         )
-        self._varying(_agreed(sigma), SHARP_BELOW, SHARP_BELOW * _LEVEL_STEP)
+        self._restore_varying(
+            smoothed_over_tiles(sigma), SHARP_BELOW, SHARP_BELOW * _LEVEL_STEP
+        )
 
-    def known(self, sigma):
+    def restore_known(self, sigma):
+        """Undo a blur: a number, or an array with one for each tile."""
         if np.ndim(sigma) > 0:
-            self._varying(np.asarray(sigma, float), KNOWN_SHARP, MIN_SIGMA)
+            self._restore_varying(np.asarray(sigma, float), KNOWN_SHARP, MIN_SIGMA)
         elif sigma < KNOWN_SHARP and self._keeps_channels():
             self.output[...] = self.image
             self._report(self.image)
@@ -144,12 +239,14 @@ class _ImageRestorer:
                 out=self.output[np.newaxis],
             )
 
-    def _varying(self, sigma, as_it_is, restored):
-        """Each pixel from the estimates for the two sigmas next to its own.
+    def _restore_varying(self, sigma, as_it_is, restored):
+        """Undo a blur that varies: a pixel is blended of estimates for two sigmas.
 
-        Up to `as_it_is` the image stays, and from `restored` on it is restored; between
-        them it is blended. Sigma is continuous, and so are the weights: there are no
-        seams.
+        The image is restored for a few sigmas, its levels. A pixel takes the estimates
+        for the two levels next to its own sigma, which is interpolated between the
+        tiles. Where sigma is up to `as_it_is`, the image stays as it is; from
+        `restored` on, it is restored; between them, the two are blended. Since sigma is
+        continuous, there are no seams.
         """
         levels = self._levels(as_it_is, restored)
         height, width, _ = self.image.shape
@@ -168,14 +265,15 @@ class _ImageRestorer:
                 self._report(part)
 
     def _levels(self, as_it_is, low):
-        """Sigmas of the estimates; the first stands for the image as it is."""
-        # Weights for weak blurs alone serve for all that lies above their range.
+        """The sigmas to restore for; the first stands for the image as it is."""
+        # A model that has learned from weak blurs alone serves for all stronger ones.
         high = max(self.model.weights.sigma_range[1], low * _LEVEL_STEP)
         n_steps = int(np.ceil(np.log(high / low) / np.log(_LEVEL_STEP)))
         levels = low * (high / low) ** (np.arange(n_steps + 1) / n_steps)
         return np.concatenate([[as_it_is], levels])
 
     def _blend(self, levels, place, rows, columns):
+        """A block of the image; `place` says between which levels its pixels lie."""
         first = int(np.floor(place.min()))
         last = int(np.ceil(place.max()))
         result = 0.0
@@ -211,24 +309,6 @@ class _ImageRestorer:
     def _report(self, part):
         if self.on_pixels is not None:
             self.on_pixels(part.shape[0] * part.shape[1])
-
-
-def sigma_of(tell, image, data_range, tile_size):
-    """Sigma of an image as `tell` sees it, or of its tiles where they have a size."""
-    if tile_size is None:
-        return tell(image, data_range)
-    return sigma_of_tiles(tell, image, data_range, tile_size)
-
-
-def sigma_of_tiles(tell, image, data_range, tile_size):
-    """Sigma of each tile of an image, as an array of shape (rows, columns).
-
-    `tell` is a method of `BlurRegressor` that takes an image and its data range.
-    """
-    rows, columns = tile_grid(image.shape[:2], tile_size)
-    return np.array(
-        [[tell(image[down, across], data_range) for across in columns] for down in rows]
-    )
 
 
 def check_sigmas(sigma, n_images):
@@ -270,25 +350,6 @@ def _check_sigma(value):
             "tile of an image."
         )
     return float(sigma) if sigma.ndim == 0 else sigma.astype(float)
-
-
-def _agreed(sigma):
-    """Each tile with the median of those around it, and itself, that tell anything.
-
-    Of tiles without edges sigma is 0. They take part in no median, and take that of
-    their neighbours, or the mean of all where these tell nothing either; without one
-    tile that tells, all stay 0.
-    """
-    told = np.where(sigma > 0, sigma, np.nan)
-    if np.isnan(told).all():
-        return sigma
-    padded = np.pad(told, 1, mode="edge")
-    around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
-    around = around.reshape(*sigma.shape, 9)
-    around = np.where(
-        np.isnan(around).all(axis=-1, keepdims=True), np.nanmean(told), around
-    )
-    return np.nanmedian(around, axis=-1)
 
 
 def split(values, n):

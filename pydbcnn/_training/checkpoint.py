@@ -4,9 +4,8 @@ import json
 
 import numpy as np
 
-from .._files import whole_file
+from .._files import read_tensors, whole_file
 from .._pixels.device import to_host
-from ..persistence import read_tensors
 
 FORMAT = "pydbcnn-checkpoint"
 FORMAT_VERSION = 1

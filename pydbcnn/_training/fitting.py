@@ -1,231 +1,158 @@
-"""How DBCNNDeblurrer learns: from its parameters and pairs to weights."""
+"""From a recipe and pairs to a trained model: `fit_model`, from top to bottom.
+
+Everything here is plain data. `DBCNNDeblurrer.fit` makes a recipe of its parameters and
+keeps what comes out.
+"""
 
 import warnings
-from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Integral
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from .._blur_estimation.estimator import BlurEstimator
-from .._blur_estimation.pair import MAX_SIGMA, sigma_of_pair
-from .._network.blur_aware import MIN_SIGMA, BlurAwareNetwork
-from .._network.network import MAX_FILTERS, MAX_KERNEL_SIZE, Network
-from .._pixels.device import check_place
+from .._blur_estimation.pair import sigma_of_pair
+from .._network.blur_aware import BlurAwareNetwork
+from .._network.network import Network
+from .._pixels.gaussian import MAX_SIGMA, MIN_SIGMA
+from .._pixels.values import (
+    central_part,
+    mean_squared_error,
+    psnr_of_error,
+    resolve_data_range,
+)
 from .._progress import TrainingBar
 from .._restoration.model import DeblurModel, split
-from ..backends import get_backend
-from ..metrics import mean_squared_error, peak_signal_noise_ratio
-from . import pairs as _pairs
 from .loop import Schedule, Training
 from .sampling import GivenPatches, RandomPatches
 
 _IMAGES_PER_SHARP = 8  # blurred images for each sharp one that shows what sharp is
 
 
-class FittingMixin:
-    """The way from pairs to the attributes of a fitted `DBCNNDeblurrer`."""
+@dataclass(frozen=True)
+class Recipe:
+    """What decides, beside the pairs, what is learned; names as in `DBCNNDeblurrer`.
 
-    def _fit(self, X, y, *, incremental=False, checkpoint=None):
-        form = self._form_of_network()
-        backend = get_backend(self.device, self.precision)
-        fresh = not (incremental or self.warm_start) or not hasattr(self, "coefs_")
-        pairs = _pairs.check_pairs(self, X, y, reset=fresh)
-        check_place(pairs.X[0], backend, self.device)
-        network = Network(pairs.n_channels_in, pairs.n_channels_out, **form)
-        if self._needs_sigma():
-            pairs = _with_sigmas(pairs)
-        weights = self._weights_for(network, pairs, fresh)
-        pairs.check_geometry(weights.radius)
-        training = self._start_training(weights, fresh, incremental)
-        train, held_out = pairs, None
-        if self.early_stopping:
-            train, held_out = pairs.split(
-                self.validation_fraction, training.random_state
-            )
-        blur_estimator = self._learn_blur(
-            train, fresh, incremental, training.random_state
-        )
-        sampler = self._sampler(train, weights.radius)
-        if checkpoint is not None:
-            checkpoint.restore(training)
-        self._run(training, backend, sampler, held_out, checkpoint)
-        self._store(training, pairs, blur_estimator)
-        if self._should_warn(training, incremental):
-            warnings.warn(
-                f"max_iter={self.max_iter} epochs were made and the loss still falls: "
-                "increase max_iter, or plan for it with learning_rate='cosine'.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        return self
+    Parameters
+    ----------
+    form : dict
+        Of the network: the parameters of `Network` but for its channels.
+    schedule : Schedule
+    keep_optimizer : bool, default=False
+        Whether a training that goes on keeps the state of its solver.
+    dtype : dtype, default=float32
+        Of parameters and gradients.
+    """
 
-    def _should_warn(self, training, incremental):
-        return (
-            not incremental
-            and self.learning_rate == "constant"
-            and training.n_iter == self.max_iter
-            and not training.stopped
-        )
+    form: dict
+    n_basis_functions: int
+    inverse_filter: bool
+    schedule: Schedule
+    batch_size: int
+    patch_size: int
+    shuffle: bool
+    sigma_noise: float
+    validation_fraction: float
+    data_range: float | None = None
+    keep_optimizer: bool = False
+    dtype: type = np.float32
+    verbose: bool = False
 
-    def _form_of_network(self):
-        """What the parameters say about the network."""
-        return dict(
-            n_filters=_check_n_filters(self.n_filters),
-            kernel_sizes=_check_kernel_sizes(self.kernel_sizes),
-            residual=self.residual,
-            n_back_projections=self.n_back_projections,
-            combine=self.combine,
-        )
-
-    def _needs_sigma(self):
+    @property
+    def needs_sigma(self):
+        """Whether weights or filter depend on the blur."""
         return self.n_basis_functions > 1 or self.inverse_filter
 
-    def _weights_for(self, network, pairs, fresh):
-        """How weights follow from the blur, whose range is that of the first fit."""
-        sigma_range = _range_of(pairs.sigmas) if fresh else self._weights.sigma_range
-        weights = BlurAwareNetwork.around(
-            network, self.n_basis_functions, self.inverse_filter, sigma_range
-        )
-        if not fresh and weights != self._weights:
-            raise ValueError(
-                f"The fitted weights belong to {self._weights}, but the parameters "
-                f"and the data ask for {weights}: keep n_filters, kernel_sizes, "
-                "residual and the like, and the channels, or fit anew with "
-                "warm_start=False."
-            )
-        return weights
 
-    def _start_training(self, weights, fresh, incremental):
-        training = getattr(self, "_training", None)
-        if fresh or training is None:
-            random_state = check_random_state(self.random_state)
-            params = (
-                weights.initial_params(random_state, self._dtype())
-                if fresh
-                else self._params()
-            )
-            training = Training(weights, params, None, random_state)
-        if not fresh:
-            training.params = self._params()
-        training.start_run(self._schedule(incremental), keep_optimizer=incremental)
-        return training
+@dataclass(frozen=True)
+class BlurLearner:
+    """What learns to estimate the blur beside the network.
 
-    def _learn_blur(self, pairs, fresh, incremental, random_state):
-        """What estimates the blur, trained on the blurred images and on sharp ones."""
-        if pairs.sigmas is None:
-            return None
-        if isinstance(self.blur_estimator, FrozenEstimator):
-            check_is_fitted(self.blur_estimator, "regressor_")
-            return self.blur_estimator
-        estimator = None if fresh else deepcopy(self.blur_estimator_)
-        if estimator is None:
-            estimator = self._new_blur_estimator(random_state)
-        elif isinstance(estimator, FrozenEstimator) or estimator.is_from_file:
-            return estimator
-        X, y = (
-            [image for batch in side for image in batch] for side in (pairs.X, pairs.y)
-        )
-        # Sharp images of other channels are none that the estimator could ever see.
-        same_channels = pairs.n_channels_in == pairs.n_channels_out
-        sharp = y[::_IMAGES_PER_SHARP] if same_channels else []
-        estimator.set_params(data_range=self.data_range)
-        learn = estimator.partial_fit if incremental else estimator.fit
-        return learn([*X, *sharp], np.concatenate([pairs.sigmas, np.zeros(len(sharp))]))
+    Parameters
+    ----------
+    estimator : BlurEstimator
+        Changed in place.
+    is_new : bool
+        Whether it has not learned yet. Without a random state, it then draws one.
+    is_fixed : bool
+        Whether it is taken as it is.
+    """
 
-    def _new_blur_estimator(self, random_state):
-        estimator = clone(self.blur_estimator or BlurEstimator())
-        if estimator.random_state is None:
-            estimator.set_params(random_state=random_state.randint(2**31 - 1))
-        return estimator
+    estimator: object
+    is_new: bool = False
+    is_fixed: bool = False
 
-    def _schedule(self, incremental):
-        return Schedule(
-            solver=self.solver,
-            learning_rate="constant" if incremental else self.learning_rate,
-            learning_rate_init=self.learning_rate_init,
-            alpha=self.alpha,
-            max_iter=1 if incremental else self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            early_stopping=self.early_stopping,
-            loss=self.loss,
-        )
 
-    def _sampler(self, pairs, radius):
-        shared = dict(
-            scale=self._range(pairs.dtype),
-            radius=radius,
-            batch_size=self.batch_size,
-            shuffle=self.shuffle,
-            dtype=self._dtype(),
-        )
-        if pairs.as_they_are:
-            return GivenPatches(pairs.X[0], pairs.y[0], **shared)
-        images = [
-            [image for batch in side for image in batch] for side in (pairs.X, pairs.y)
-        ]
-        return RandomPatches(
-            *images,
-            patch_size=self.patch_size,
-            sigmas=pairs.sigmas,
-            sigma_noise=self.sigma_noise,
-            **shared,
-        )
+@dataclass(frozen=True)
+class FittedModel:
+    """What came out.
 
-    def _run(self, training, backend, sampler, held_out, checkpoint):
-        validate = held_out and partial(
-            self._validate, backend, training.weights, held_out
-        )
-        bar = TrainingBar(training, sampler.n_samples, disable=not self.verbose)
-        on_epoch = checkpoint and partial(checkpoint.save, training)
-        with bar, training.on(backend):
-            try:
-                training.run(
-                    backend, sampler, validate, on_batch=bar.on_batch, on_epoch=on_epoch
-                )
-            except KeyboardInterrupt:
-                if checkpoint is not None:
-                    raise  # the run goes on from its last whole epoch
-                warnings.warn("Training interrupted by user.", stacklevel=4)
+    Parameters
+    ----------
+    training : Training
+        With the weights, the curves, and all that is needed to go on.
+    blur_estimator : BlurEstimator or None
+        None where nothing depends on the blur.
+    """
 
-    def _validate(self, backend, weights, pairs, params):
-        """Half the mean squared error and the mean PSNR of pairs held out."""
-        scale = self._range(pairs.dtype)
-        model = DeblurModel(weights, params)
-        sigmas = None if pairs.sigmas is None else list(pairs.sigmas)
-        losses, scores = [], []
-        for X, y in zip(pairs.X, pairs.y, strict=True):
-            of_batch, sigmas = split(sigmas, len(X))
-            estimates = model.restore(backend, X, data_range=scale, sigma=of_batch)
-            y, estimates = _pairs.same_part(y, estimates)
-            for true, pred in zip(y, estimates, strict=True):
-                losses.append(mean_squared_error(true, pred, scale) / 2)
-                scores.append(
-                    peak_signal_noise_ratio(
-                        true[np.newaxis], pred[np.newaxis], data_range=scale
-                    )
-                )
-        return float(np.mean(losses)), float(np.mean(scores))
+    training: Training
+    blur_estimator: object = None
 
-    def _store(self, training, pairs, blur_estimator):
-        self._training = training
-        self.blur_estimator_ = blur_estimator
-        self._layout = pairs.layout
-        self._set_weights(training.weights, training.chosen_params())
-        self.n_iter_, self.t_ = training.n_iter, training.t
-        self.loss_curve_ = training.loss_curve
-        stopping = self.early_stopping
-        self.best_loss_ = None if stopping else training.best_loss
-        self.validation_scores_ = training.validation_scores if stopping else None
-        self.validation_loss_curve_ = training.validation_losses if stopping else None
-        self.best_validation_score_ = training.best_score if stopping else None
+
+def fit_model(
+    recipe,
+    pairs,
+    backend,
+    *,
+    random_state,
+    earlier=None,
+    blur_learner=None,
+    checkpoint=None,
+):
+    """Learn from pairs.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    pairs : Pairs
+    backend : Backend
+        Computes losses, gradients, and estimates of pairs held out.
+    random_state : RandomState instance
+        Draws, in this order, the first weights, the pairs held out, the seed of what
+        estimates the blur, and patches. A training that goes on draws from its own.
+    earlier : Training or None, default=None
+        A training to go on with. None starts a new one.
+    blur_learner : BlurLearner or None, default=None
+        Needed where weights or filter depend on the blur.
+    checkpoint : Checkpoint or None, default=None
+        Where the state is kept after each epoch, and taken from if there is one.
+
+    Returns
+    -------
+    fitted : FittedModel
+
+    Raises
+    ------
+    ValueError
+        When recipe and pairs, or the earlier training, do not go together, or training
+        diverges.
+    """
+    if recipe.needs_sigma:
+        pairs = _with_sigmas(pairs)
+    weights = _weights_for(recipe, pairs, earlier)
+    pairs.check_geometry(weights.radius)
+    training = earlier or _first_training(weights, recipe.dtype, random_state)
+    training.start_run(recipe.schedule, keep_optimizer=recipe.keep_optimizer)
+    held_out = None
+    if recipe.schedule.early_stopping:
+        pairs, held_out = pairs.split(recipe.validation_fraction, training.random_state)
+    blur_estimator = None
+    if recipe.needs_sigma:
+        blur_estimator = _learn_blur(blur_learner, recipe, pairs, training.random_state)
+    sampler = _sampler(recipe, pairs, weights.radius)
+    if checkpoint is not None:
+        checkpoint.restore(training)
+    _run(recipe, training, backend, sampler, held_out, checkpoint)
+    return FittedModel(training, blur_estimator)
 
 
 def _with_sigmas(pairs):
@@ -238,10 +165,27 @@ def _with_sigmas(pairs):
         )
     sigmas = [
         sigma_of_pair(blurred, sharp)
-        for X, y in zip(pairs.X, pairs.y, strict=True)
-        for blurred, sharp in zip(X, y, strict=True)
+        for blurred, sharp in zip(*pairs.images(), strict=True)
     ]
     return replace(pairs, sigmas=np.array(sigmas))
+
+
+def _weights_for(recipe, pairs, earlier):
+    """How weights follow from the blur, whose range is that of the first fit."""
+    weights = BlurAwareNetwork.around(
+        Network(pairs.n_channels_in, pairs.n_channels_out, **recipe.form),
+        recipe.n_basis_functions,
+        recipe.inverse_filter,
+        _range_of(pairs.sigmas) if earlier is None else earlier.weights.sigma_range,
+    )
+    if earlier is not None and weights != earlier.weights:
+        raise ValueError(
+            f"The fitted weights belong to {earlier.weights}, but the parameters "
+            f"and the data ask for {weights}: keep n_filters, kernel_sizes, "
+            "residual and the like, and the channels, or fit anew with "
+            "warm_start=False."
+        )
+    return weights
 
 
 def _range_of(sigmas):
@@ -252,30 +196,78 @@ def _range_of(sigmas):
     return low, max(1.1 * low, float(sigmas.max()))
 
 
-def _check_n_filters(n_filters):
-    values = tuple(n_filters)
-    if len(values) != 2 or not all(
-        _is_int(value) and 1 <= value <= MAX_FILTERS for value in values
-    ):
-        raise ValueError(
-            f"n_filters={n_filters!r}: expected two integers from 1 to {MAX_FILTERS}, "
-            "the filters of the first and of the second layer, such as (64, 32)."
-        )
-    return tuple(int(value) for value in values)
+def _first_training(weights, dtype, random_state):
+    params = weights.initial_params(random_state, dtype)
+    return Training(weights, params, None, random_state)
 
 
-def _check_kernel_sizes(kernel_sizes):
-    values = tuple(kernel_sizes)
-    if len(values) != 3 or not all(
-        _is_int(value) and 1 <= value <= MAX_KERNEL_SIZE and value % 2 == 1
-        for value in values
-    ):
-        raise ValueError(
-            f"kernel_sizes={kernel_sizes!r}: expected three odd integers from 1 to "
-            f"{MAX_KERNEL_SIZE}, such as (9, 1, 5)."
-        )
-    return tuple(int(value) for value in values)
+def _learn_blur(learner, recipe, pairs, random_state):
+    """What estimates the blur, trained on the blurred images and on sharp ones."""
+    estimator = learner.estimator
+    if learner.is_fixed:
+        return estimator
+    if learner.is_new and estimator.random_state is None:
+        estimator.set_params(random_state=random_state.randint(2**31 - 1))
+    estimator.set_params(data_range=recipe.data_range)
+    X, y = pairs.images()
+    # Sharp images of other channels are none that the estimator could ever see.
+    same_channels = pairs.n_channels_in == pairs.n_channels_out
+    sharp = y[::_IMAGES_PER_SHARP] if same_channels else []
+    learn = estimator.partial_fit if recipe.keep_optimizer else estimator.fit
+    return learn([*X, *sharp], np.concatenate([pairs.sigmas, np.zeros(len(sharp))]))
 
 
-def _is_int(value):
-    return isinstance(value, Integral) and not isinstance(value, bool)
+def _sampler(recipe, pairs, radius):
+    """Where the patches of each epoch come from."""
+    shared = dict(
+        scale=resolve_data_range(recipe.data_range, pairs.dtype),
+        radius=radius,
+        batch_size=recipe.batch_size,
+        shuffle=recipe.shuffle,
+        dtype=recipe.dtype,
+    )
+    if pairs.as_they_are:
+        return GivenPatches(pairs.X[0], pairs.y[0], **shared)
+    return RandomPatches(
+        *pairs.images(),
+        patch_size=recipe.patch_size,
+        sigmas=pairs.sigmas,
+        sigma_noise=recipe.sigma_noise,
+        **shared,
+    )
+
+
+def _run(recipe, training, backend, sampler, held_out, checkpoint):
+    """All epochs, with a bar; Ctrl-C keeps the weights so far."""
+    validate = held_out and partial(
+        _validate, backend, training.weights, held_out, recipe.data_range
+    )
+    bar = TrainingBar(training, sampler.n_samples, disable=not recipe.verbose)
+    on_epoch = checkpoint and partial(checkpoint.save, training)
+    with bar, training.on(backend):
+        try:
+            training.run(
+                backend, sampler, validate, on_batch=bar.on_batch, on_epoch=on_epoch
+            )
+        except KeyboardInterrupt:
+            if checkpoint is not None:
+                raise  # the run goes on from its last whole epoch
+            warnings.warn("Training interrupted by user.", stacklevel=5)
+
+
+def _validate(backend, weights, pairs, data_range, params):
+    """Half the mean squared error and the mean PSNR of pairs held out."""
+    scale = resolve_data_range(data_range, pairs.dtype)
+    model = DeblurModel(weights, params)
+    sigmas = None if pairs.sigmas is None else list(pairs.sigmas)
+    errors = []
+    for X, y in zip(pairs.X, pairs.y, strict=True):
+        of_batch, sigmas = split(sigmas, len(X))
+        estimates = model.restore(backend, X, data_range=scale, sigma=of_batch)
+        estimates = central_part(estimates, y.shape)
+        errors += [
+            mean_squared_error(true, pred, scale)
+            for true, pred in zip(y, estimates, strict=True)
+        ]
+    scores = [psnr_of_error(error) for error in errors]
+    return float(np.mean(errors) / 2), float(np.mean(scores))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._pixels.device import namespace
-from ..backends.reference import mirror
+from .._pixels.values import mirror
 
 
 class PatchPool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._pixels.device import namespace
-from ..backends.reference import mirror
+from .._pixels.values import mirror
 from .patch_pool import PatchPool
 
 # Patches of one batch that come from one image where its blur matters: few enough that

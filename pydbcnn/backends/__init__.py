@@ -1,5 +1,7 @@
 """Where the arithmetic happens. This is the only place that chooses a backend."""
 
+from .._pixels.cupy import DeviceUnavailableError
+
 __all__ = [
     "DEVICES",
     "PRECISIONS",
@@ -12,10 +14,6 @@ __all__ = [
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "tf32", "bfloat16", "float64")
-
-
-class DeviceUnavailableError(RuntimeError):
-    """The device that was asked for cannot be used; the message says why."""
 
 
 def available_devices():

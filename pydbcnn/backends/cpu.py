@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from .base import OnHost
+from .base import HostBackend
+from .parts import even_part
 from .threads import thread_count, threads_started
 
 try:
@@ -43,7 +44,7 @@ _PIXELS_PER_GROUP = 1024
 _MAX_GRADIENT_BYTES = 2**25
 
 
-class CpuBackend(OnHost):
+class CpuBackend(HostBackend):
     """Forward and backward passes with the C engines.
 
     Parameters
@@ -93,24 +94,24 @@ class CpuBackend(OnHost):
         on_pixels=None,
         out=None,
     ):
-        """Estimate sharp images; see `ReferenceBackend.forward`.
+        """Estimate sharp images; see `Backend.forward`.
 
         Parameters
         ----------
-        network, params, images, data_range
-            As in the reference. `images` may have any strides.
-        tile : tuple of int, optional
+        network, params, images, data_range, on_pixels, out
+            As there.
+        tile : tuple of 2 int or None, default=None
             Height and width of the tiles, which are rounded up to multiples of 4. They
             have no influence on the result.
-        on_pixels : callable, optional
-            Called now and then with the number of pixels that are done since.
-        out : array of shape (n, height, width, channels out), optional
-            Where to write, of the type of `images` and of any strides; a new array
-            otherwise.
 
         Returns
         -------
-        output : array of shape (n, height, width, channels out)
+        out : array of shape (n, height, width, channels out)
+
+        Raises
+        ------
+        ValueError
+            When a side of the images is above 2**30 pixels.
         """
         n, height, width, _ = images.shape
         if max(height, width) > _MAX_SIDE:
@@ -144,13 +145,13 @@ class CpuBackend(OnHost):
         return out
 
     def loss_and_gradient(self, network, params, patches, targets):
-        """Half the mean squared error and its gradient; see `ReferenceBackend`."""
+        """Half the mean squared error and its gradient; see `Backend`."""
         patches = np.ascontiguousarray(patches, np.float32)
         targets = np.ascontiguousarray(targets, np.float32)
         gradient = np.empty(network.n_params, np.float32)
         n, height, width, _ = targets.shape
         most = _largest_block(network)
-        block = _even_part(height, most), _even_part(width, most)
+        block = even_part(height, most), even_part(width, most)
         n_groups = _n_groups(network, n, height, width)
         n_threads = min(thread_count(), n_groups)
         threads_started(n_threads)
@@ -226,7 +227,7 @@ class CpuBackend(OnHost):
             widest = _widest_tile(network, 2, 0, _BFLOAT16_TILE)
         else:
             widest = _widest_tile(network, 4, 2 * (_SQUARE - 1), most)
-        return _even_part(height, most), _even_part(width, widest)
+        return even_part(height, most), even_part(width, widest)
 
     def _pack(self, network, params, *, backward):
         params = np.ascontiguousarray(params, np.float32)
@@ -287,12 +288,6 @@ def _check_precision(engine, precision):
 def available_isas():
     """Names of the instruction sets that can run here, the best last."""
     return [engine.name for engine in bindings.available_engines()]
-
-
-def _even_part(total, most):
-    """Size of the parts when `total` is split into the fewest parts of `most`."""
-    n_parts = -(-total // most)
-    return -(-total // n_parts)
 
 
 def _whole_squares(tile):

@@ -9,12 +9,13 @@ from ._cuda.bands import bands
 from ._cuda.chain import Chain
 from ._cuda.device import find_runtime
 from ._cuda.optimizers import CUDA_OPTIMIZERS
+from .base import Backend
 
 # Of images from the host, those that are on the device at once; one at the least.
 _UPLOAD_BYTES = 2**28
 
 
-class CudaBackend:
+class CudaBackend(Backend):
     """Forward and backward passes on the current device of CuPy.
 
     Kernels run on the current stream. Sums have a fixed order, so that results are the
@@ -42,21 +43,10 @@ class CudaBackend:
         self._runtime = runtime or find_runtime(precision)
 
     def forward(self, network, params, images, *, data_range, on_pixels=None, out=None):
-        """Estimate sharp images; see `ReferenceBackend.forward`.
+        """Estimate sharp images; see `Backend.forward`.
 
-        Parameters
-        ----------
-        network, params, images, data_range, on_pixels
-            As in the reference. Images may lie on the host or on the device, and may
-            have any strides.
-        out : array of shape (n, height, width, channels out), optional
-            Where to write, on the side of `images` and of their type; a new array
-            otherwise.
-
-        Returns
-        -------
-        output : array of shape (n, height, width, channels out)
-            On the side of `images`.
+        Images on the host are copied to the device, some at a time, and their estimates
+        are copied back.
         """
         xp = self._runtime.xp if is_on_gpu(images) else np
         if out is None:
@@ -95,18 +85,7 @@ class CudaBackend:
             out[...] = target
 
     def loss_and_gradient(self, network, params, patches, targets):
-        """Half the mean squared error and its gradient; see `ReferenceBackend`.
-
-        Parameters
-        ----------
-        network, params, patches, targets
-            As in the reference; on either side.
-
-        Returns
-        -------
-        loss : float
-        gradient : device array of shape (n_params,)
-        """
+        """Half the mean squared error and its gradient; see `Backend`."""
         return training.loss_and_gradient(
             self._runtime,
             network,
@@ -121,19 +100,7 @@ class CudaBackend:
         return self._runtime.to_device(array.astype(np.float32, copy=False))
 
     def optimizer(self, solver, n_params, dtype=np.float32):
-        """What changes parameters on the device.
-
-        Parameters
-        ----------
-        solver : {"adam", "sgd"}
-        n_params : int
-        dtype : dtype, default=float32
-            There is no other on the device.
-
-        Returns
-        -------
-        optimizer : CudaAdam or CudaSGD
-        """
+        """`CudaAdam` or `CudaSGD`, for float32 vectors; see `Backend.optimizer`."""
         if np.dtype(dtype) != np.float32:
             raise ValueError(
                 f"dtype={np.dtype(dtype)}: parameters on the device are float32."
@@ -143,20 +110,7 @@ class CudaBackend:
     def gaussian_blur(
         self, image, sigma, *, kernel_size=None, border_mode="reflect101"
     ):
-        """Blur an image, as `pydbcnn._pixels.gaussian.gaussian_blur` does on the CPU.
-
-        Parameters
-        ----------
-        image : array of shape (height, width) or (height, width, channels)
-            On the host or on the device.
-        sigma, kernel_size, border_mode
-            As there.
-
-        Returns
-        -------
-        blurred : array like `image`
-            A new array on the side of `image`.
-        """
+        """Blur an image, on either side; see `Backend.gaussian_blur`."""
         blurred = blur.gaussian_blur(
             self._runtime,
             self._runtime.to_device(image),

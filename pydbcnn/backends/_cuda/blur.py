@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._pixels.gaussian import import_cv2, kernel_size_for
+from ..._pixels.gaussian import kernel_size_for, opencv_weights
 from .arrays import Image, Region
 from .bands import BUFFER_BYTES
 
@@ -40,8 +40,8 @@ class Arithmetic(NamedTuple):
     def weights(self, size, sigma):
         """The kernel along an axis."""
         if self.fraction_bits is None:
-            return gaussian_weights(size, sigma).astype(self.value)
-        weights = fixed_point_weights(gaussian_weights(size, sigma), self.fraction_bits)
+            return opencv_weights(size, sigma).astype(self.value)
+        weights = fixed_point_weights(opencv_weights(size, sigma), self.fraction_bits)
         return weights.astype(self.value)
 
 
@@ -97,23 +97,6 @@ def gaussian_blur(runtime, image, sigma, *, kernel_size=None, border_mode="refle
         _blur_rows(runtime, arithmetic, source, stored, weights, border, rows)
         _blur_columns(runtime, arithmetic, rows, stored, region, weights, border, out)
     return blurred
-
-
-def gaussian_weights(size, sigma):
-    """Weights of a Gaussian that add up to 1, as float64.
-
-    Raises
-    ------
-    ValueError
-        When the side is even.
-    """
-    if size % 2 == 0:
-        raise ValueError(
-            f"kernel_size={size} is even: a kernel needs a centre, so pass an odd "
-            f"side, such as {size + 1}, or None."
-        )
-    cv2 = import_cv2()
-    return cv2.getGaussianKernel(int(size), float(sigma), cv2.CV_64F)[:, 0]
 
 
 def fixed_point_weights(weights, fraction_bits):

@@ -1,5 +1,6 @@
 """How much of a batch is computed at a time, so that its maps fit some memory."""
 
+from ..parts import even_part
 from .arrays import Region
 
 _FLOAT = 4  # bytes
@@ -61,10 +62,4 @@ def _part_size(region, maps, budget):
     while too_large - side > 1:
         middle = (side + too_large) // 2
         side, too_large = (middle, too_large) if fits(middle) else (side, middle)
-    return _even_part(region.height, side), _even_part(region.width, side)
-
-
-def _even_part(total, most):
-    """Size of the parts when `total` is split into the fewest parts of `most`."""
-    n_parts = -(-total // most)
-    return -(-total // n_parts)
+    return even_part(region.height, side), even_part(region.width, side)

@@ -4,17 +4,14 @@ Each function takes what the driver or CuPy has said, so that it can be tested w
 either. Nothing here is called before somebody asks for a GPU.
 """
 
-import ctypes
-import importlib.metadata
 import os
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
-from .. import DeviceUnavailableError
+from ..._pixels.cupy import DeviceUnavailableError, driver_version, import_cupy
 from .runtime import Runtime
 from .source import COMPILE_OPTIONS, kernel_source
 
-CUPY_PACKAGES = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 _OLDEST = (7, 5)  # compute capability: below it, CUDA 13 compiles nothing
 _OLDEST_OF = {"tf32": (8, 0), "bfloat16": (8, 0)}  # the products are not there below
 # Answers of CUDA, by its numbers.
@@ -142,74 +139,6 @@ def _runtime(cupy, gpu):
         cupy.cuda.get_current_stream().synchronize()
 
     return Runtime(cupy, load_module, gpu.n_processors, synchronize)
-
-
-@cache
-def driver_version():
-    """The newest CUDA that the driver knows, such as 12040 for 12.4; 0 without driver.
-
-    Asked of the driver itself: to import CuPy takes long, and needs none.
-    """
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    version = ctypes.c_int()
-    status = driver.cuDriverGetVersion(ctypes.byref(version))
-    return version.value if status == 0 else 0
-
-
-def import_cupy():
-    """CuPy.
-
-    Raises
-    ------
-    DeviceUnavailableError
-        When it cannot be imported.
-    """
-    try:
-        import cupy
-    except ImportError as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
-            raise DeviceUnavailableError(
-                f"CuPy is not installed. {install_line(driver_version())}"
-            ) from None
-        raise DeviceUnavailableError(_broken_cupy(error)) from error
-    return cupy
-
-
-def install_line(driver, instead_of=()):
-    """What to type for a CuPy that goes with a driver, in the place of packages."""
-    extra = "cuda12x" if 0 < driver < 13000 else "cuda13x"
-    remove = f"pip uninstall {' '.join(instead_of)}; " if instead_of else ""
-    return f"Run: {remove}pip install 'pydbcnn[{extra}]'"
-
-
-def _broken_cupy(error):
-    """What to say when CuPy is there, but its import fails."""
-    # CuPy wraps the cause in a page of advice.
-    cause = " ".join(str(error.__cause__ or error).split())
-    installed = cupy_versions()
-    several = (
-        "Several packages of CuPy are in each other's way. "
-        if len(installed) > 1
-        else ""
-    )
-    return (
-        f"CuPy is installed, but it cannot be imported ({cause}). {several}"
-        f"{install_line(driver_version(), installed)}"
-    )
-
-
-def cupy_versions():
-    """The packages of CuPy that are installed, and their versions, as a dict."""
-    versions = {}
-    for name in CUPY_PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 def explain_status(status, answer, driver, needed):

@@ -1,22 +1,12 @@
-"""Loss and gradient of any network."""
-
-from dataclasses import dataclass, field
+"""The loss of a network and its gradient, of a batch in parts."""
 
 import numpy as np
 
 from .arrays import ZERO, Image, Region
+from .chain import Chain
 from .chunks import chunks
-from .fused import FusedLayers
-from .fused_kernels import is_fused
-from .layers import PLAIN, Layers, add_partials, add_weights_gradient, convolve
-from .surroundings import (
-    ADDED,
-    back_projection,
-    combination,
-    correlate_channels,
-    filtered,
-    new_image,
-)
+from .layers import PLAIN, add_partials, add_weights_gradient, convolve
+from .surroundings import ADDED, correlate_channels, new_image
 
 TRAINING_BUDGET = 2**28  # bytes of the maps of a part of a batch, and of their deltas
 
@@ -52,49 +42,20 @@ def loss_and_gradient(
         Zero for the filter, which is not trained.
     """
     gradient = runtime.xp.zeros(network.n_params, np.float32)
-    fused = precision == "tf32" and is_fused(network)
-    layers = (FusedLayers if fused else Layers)(runtime, network, params, precision)
+    chain = Chain(runtime, network, params, precision, for_gradient=True)
     squares = []
     whole = Region(len(targets), 0, 0, *targets.shape[1:3])
-    for first, region in chunks(whole, maps_of(network, layers), budget):
+    for first, region in chunks(whole, maps_of(network, chain.layers), budget):
         some = slice(first, first + region.n)
         image = Image(patches[some], -network.radius, -network.radius)
-        run = _forward(runtime, network, params, image, region, layers)
+        run = chain.run(image, region)
         delta, part = _squared_error(
             runtime, run.estimates[-1], Image(targets[some]), region, targets.size
         )
         squares.append(part)
-        _backward(runtime, network, params, run, delta, gradient, layers)
+        _backward(runtime, network, params, run, delta, gradient, chain.layers)
     total = sum(float(runtime.to_host(part).sum()) for part in squares)
     return total / targets.size / 2, gradient
-
-
-@dataclass
-class Run:
-    """What a forward pass has computed, and where.
-
-    Parameters
-    ----------
-    image : Image
-        The blurred input, x.
-    seen : Image
-        What the layers see, w.
-    maps : list of Image
-        The rectified maps of the hidden layers, where the layers keep them.
-    regions : list of Region
-        Of each estimate.
-    estimates : list of Image
-        s after the three layers, after each back-projection and the combination.
-    missing : list of Image
-        x - K * s of each back-projection.
-    """
-
-    image: Image
-    seen: Image
-    maps: list
-    regions: list
-    estimates: list
-    missing: list = field(default_factory=list)
 
 
 def maps_of(network, layers):
@@ -106,35 +67,6 @@ def maps_of(network, layers):
         (network.n_channels_in, margin + network.layers_radius),
         (around * network.n_channels_out, margin),
     ]
-
-
-def _forward(runtime, network, params, image, region, layers):
-    seen = region.grown(network.tail_radius)
-    source, quadrant = image, network.filter_view(params)
-    if quadrant is not None:
-        around = seen.grown(network.layers_radius)
-        source = filtered(runtime, quadrant, image, around)
-    estimate, maps = layers.forward(source, seen)
-    run = Run(image, source, maps, [seen], [estimate])
-    for kernels in network.back_projection_views(params):
-        seen = seen.grown(-network.back_projection_radius)
-        _back_project(runtime, kernels, run, seen)
-    if network.combine:
-        out = new_image(runtime, seen, network.n_channels_out)
-        combination(runtime, network, params, image, run.estimates[-1], out, seen)
-        run.estimates.append(out)
-    return run
-
-
-def _back_project(runtime, kernels, run, region):
-    """Append what a back-projection gives; what is missing is kept."""
-    estimate = run.estimates[-1]
-    out = new_image(runtime, region, estimate.array.shape[3])
-    run.missing.append(
-        back_projection(runtime, kernels, run.image, estimate, out, region)
-    )
-    run.regions.append(region)
-    run.estimates.append(out)
 
 
 def _squared_error(runtime, estimate, target, region, count):
@@ -161,7 +93,7 @@ def _backward(runtime, network, params, run, delta, gradient, layers):
         delta = _back_projection_backward(
             runtime, kernels[index], slopes[index], run, delta, index
         )
-    layers.backward(run.seen, run.maps, delta, run.regions[0], gradient)
+    layers.backward(run.source, run.maps, delta, run.regions[0], gradient)
 
 
 def _combination_backward(runtime, network, params, run, delta, gradient):
