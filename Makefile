@@ -51,11 +51,11 @@ SANITIZED_PYTEST = $(SANITIZED) .venv-sanitize/bin/pytest -x -v --capture=sys \
 PRINT_ISAS = from pydbcnn.backends.cpu import available_isas; print(*available_isas())
 
 sanitize: .venv-sanitize/.installed
-	$(SANITIZED_PYTEST) tests/test_backends.py tests/test_guards.py
+	$(SANITIZED_PYTEST) tests/backends/test_cpu.py tests/backends/test_guards.py
 	isas=$$($(SANITIZED) .venv-sanitize/bin/python -P -c "$(PRINT_ISAS)") && \
 	for isa in $$isas; do \
 		export PYDBCNN_ISA=$$isa; \
-		$(SANITIZED_PYTEST) tests/test_deblurrer.py tests/test_training.py || exit; \
+		$(SANITIZED_PYTEST) tests/estimators/test_deblurrer.py tests/training || exit; \
 	done
 
 .venv-sanitize/.installed: $(SOURCES)

@@ -168,7 +168,7 @@ def test_reading_a_jpeg_needs_pillow_alone(tmp_path):
         "print(*{'cv2', 'tifffile', 'scipy', 'skimage'} & (set(sys.modules) - before))"
     )
     command = [sys.executable, "-c", program, str(path), str(tmp_path / "copy.jpg")]
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=root, timeout=60
     )
