@@ -6,6 +6,7 @@ are the bits of the CPU engine. So results on both devices have to be equal.
 
 import sys
 
+import numpy as np
 from cuda_host import HostXp
 
 import pydbcnn.backends
@@ -90,3 +91,18 @@ def let_device_be_usable(monkeypatch):
         lambda precision: DeviceBackend(xp, precision),
     )
     return xp
+
+
+def on_device(xp, X):
+    return [xp.asarray(image) for image in X] if isinstance(X, list) else xp.asarray(X)
+
+
+def assert_on_device(xp, X, expected):
+    """Arrays on the device, in the layout and with the bits of those of the CPU."""
+    assert isinstance(X, list) == isinstance(expected, list)
+    if not isinstance(X, list):
+        X, expected = [X], [expected]
+    for array, other in zip(X, expected, strict=True):
+        assert isinstance(array, xp.ndarray)
+        assert array.dtype == other.dtype
+        np.testing.assert_array_equal(array.get(), other)

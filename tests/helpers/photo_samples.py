@@ -15,11 +15,28 @@ from pydbcnn._photos import Photo, PhotoError, read_photo
 KINDS = ["grey", "grey with alpha", "colour", "colour with alpha"]
 CHANNELS = dict(zip(KINDS, (1, 2, 3, 4), strict=True))
 HEIGHT, WIDTH = 21, 34
+ORIENTATION = 0x0112  # the tag in EXIF data
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
 )
+
+
+def save_photo(path, pixels, **options):
+    """Write pixels as Pillow does, into a folder that is made if it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+
+
+def size_of(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+def truncate(path):
+    """Cut the second half of a file off."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def samples(kind, dtype=np.uint8):

@@ -1,65 +1,9 @@
-"""Solvers, samplers and checkpoints."""
+"""Patches of images: where they are cut, and how they are turned and drawn."""
 
 import numpy as np
 import pytest
-from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-from pydbcnn import DBCNNDeblurrer
-from pydbcnn._training.checkpoint import Checkpoint
-from pydbcnn._training.loop import Schedule, Training
 from pydbcnn._training.sampling import GivenPatches, RandomPatches
-from pydbcnn.backends.optimizers import SGD, Adam
-
-SCHEDULE = Schedule(
-    solver="adam",
-    learning_rate="cosine",
-    learning_rate_init=0.01,
-    alpha=0.0,
-    max_iter=10,
-    tol=0.0,
-    n_iter_no_change=10,
-    early_stopping=False,
-)
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (Adam, lambda params: AdamOptimizer(params, 0.01)),
-        (SGD, lambda params: SGDOptimizer(params, 0.01, momentum=0.9, nesterov=True)),
-    ],
-    ids=["adam", "sgd"],
-)
-def test_solvers_are_scikit_learns(ours, theirs):
-    random_state = np.random.RandomState(0)
-    params = random_state.normal(size=50)
-    expected = [params.copy()]
-    reference = theirs(expected)
-    solver = ours(50, float)
-    for _ in range(20):
-        gradient = random_state.normal(size=50)
-        solver.update(params, gradient, 0.01)
-        reference.update_params(expected, [gradient])
-    np.testing.assert_allclose(params, expected[0], rtol=1e-10)
-
-
-@pytest.mark.parametrize("solver", [Adam, SGD])
-def test_solvers_go_on_from_their_state(solver):
-    gradients = np.random.RandomState(0).normal(size=(6, 50))
-    first, params = solver(50, float), np.zeros(50)
-    for gradient in gradients[:3]:
-        first.update(params, gradient, 0.01)
-    second, moved = solver(50, float), params.copy()
-    second.restore(first.state())
-    for gradient in gradients[3:]:
-        first.update(params, gradient, 0.01)
-        second.update(moved, gradient, 0.01)
-    np.testing.assert_array_equal(params, moved)
-
-
-def test_cosine_schedule():
-    rates = [SCHEDULE.rate_at(progress) for progress in (0.0, 0.5, 1.0)]
-    assert rates == pytest.approx([0.01, 0.01 * 0.505, 0.0001])
 
 
 def coordinates(height, width):
@@ -170,66 +114,3 @@ def test_given_patches_are_visited_once():
         orders.append(np.concatenate([targets[:, 0, 0, 0] for _, targets in batches]))
     assert sorted(orders[0]) == [i / 2 for i in range(10)]
     assert orders[0].tolist() != orders[1].tolist()
-
-
-@pytest.fixture
-def learner():
-    return DBCNNDeblurrer(
-        n_filters=(6, 4),
-        kernel_sizes=(5, 1, 3),
-        patch_size=16,
-        batch_size=4,
-        learning_rate="cosine",
-        max_iter=4,
-        early_stopping=True,
-        random_state=0,
-    )
-
-
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_an_interrupted_run_ends_with_the_same_weights(
-    learner, solver, sharp, blurred, tmp_path, monkeypatch
-):
-    learner.set_params(solver=solver)
-    path = tmp_path / "state.safetensors"
-    expected = learner.fit(blurred, sharp).coefs_
-    curve = learner.loss_curve_
-
-    epoch = Training.epoch
-
-    def interrupted(self, backend, sampler, on_batch=None):
-        if self.n_iter == 2:
-            raise KeyboardInterrupt
-        return epoch(self, backend, sampler, on_batch)
-
-    monkeypatch.setattr(Training, "epoch", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
-    monkeypatch.setattr(Training, "epoch", epoch)
-    learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
-    assert learner.loss_curve_ == curve
-    for coef, other in zip(learner.coefs_, expected, strict=True):
-        assert coef.tobytes() == other.tobytes()
-
-
-def test_a_checkpoint_of_another_run_is_refused(learner, sharp, blurred, tmp_path):
-    path = tmp_path / "state.safetensors"
-    learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
-    with pytest.raises(
-        ValueError, match=r"other settings.*seed was 0, is now 1.*Remove"
-    ):
-        learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 1}))
-
-
-def test_a_damaged_checkpoint_is_refused(learner, sharp, blurred, tmp_path):
-    path = tmp_path / "state.safetensors"
-    learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {}))
-    whole = path.read_bytes()
-    for content in (whole[:-100], whole.replace(b'"counters"', b'"counterz"')):
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"state\.safetensors .*damaged"):
-            learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {}))
-    learner.set_params(n_filters=(7, 4))
-    path.write_bytes(whole)
-    with pytest.raises(ValueError, match=r"damaged checkpoint.*params of shape"):
-        learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {}))
