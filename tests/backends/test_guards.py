@@ -45,7 +45,8 @@ def in_line(array, fill):
     return inside, around
 
 
-def check_forward(backend, network, dtype, size, tile, fill):
+def assert_forward_stays_inside(backend, network, dtype, size, tile, fill):
+    """What lies around the arrays neither changes the result, nor is changed by it."""
     params, images = guarded.params_of(network), guarded.images_of(network, dtype, size)
     expected = guarded.output_like(network, images)
     guarded.forward(backend, network, params, images, expected, tile=tile)
@@ -67,14 +68,14 @@ def test_forward_touches_nothing_around_the_images(backend, network, dtype):
     for number, size in enumerate(SIZES):
         for fill in LOWEST_AND_HIGHEST[dtype]:
             tile = TILES[number % len(TILES)]
-            check_forward(backend, network, dtype, size, tile, fill)
+            assert_forward_stays_inside(backend, network, dtype, size, tile, fill)
 
 
 @engines
 @networks
 @pytest.mark.parametrize("tile", TILES, ids=str)
 def test_no_tile_touches_what_lies_around(backend, network, tile):
-    check_forward(backend, network, "float32", (21, 27), tile, np.nan)
+    assert_forward_stays_inside(backend, network, "float32", (21, 27), tile, np.nan)
 
 
 @engines

@@ -34,8 +34,8 @@ def on_device(runtime, image, sigma, **options):
     return runtime.to_host(blur.gaussian_blur(runtime, given, sigma, **options))
 
 
-def check(image, sigma, blurred=None, **options):
-    """Compare with OpenCV, integers to the last bit."""
+def assert_blurred_as_by_opencv(image, sigma, blurred=None, **options):
+    """The blur of the device, or what is given, is OpenCV's; integers to the bit."""
     if blurred is None:
         blurred = on_device(HostRuntime(), image, sigma, **options)
     expected = _gaussian.gaussian_blur(image, sigma, **options)
@@ -85,7 +85,7 @@ def test_borders_are_all_that_the_transformer_has():
 def test_blur_is_that_of_opencv(shape, dtype, border_mode):
     image = image_of(shape, dtype)
     for sigma in (0.3, 1.6, 4.4):
-        check(image, sigma, border_mode=border_mode)
+        assert_blurred_as_by_opencv(image, sigma, border_mode=border_mode)
 
 
 @pytest.mark.parametrize("dtype", ARITHMETICS)
@@ -93,7 +93,7 @@ def test_blur_is_that_of_opencv(shape, dtype, border_mode):
 def test_kernels_of_any_size(kernel_size, dtype):
     image = image_of((30, 40), dtype)
     for sigma in (0.05, 2.5, 40.0):
-        check(image, sigma, kernel_size=kernel_size)
+        assert_blurred_as_by_opencv(image, sigma, kernel_size=kernel_size)
 
 
 @pytest.mark.parametrize("border_mode", BORDERS)
@@ -101,7 +101,9 @@ def test_kernels_of_any_size(kernel_size, dtype):
 def test_images_smaller_than_the_kernel(dtype, border_mode):
     for shape in [(1, 1), (1, 2, 3), (2, 1), (3, 2), (1, 100), (100, 1, 3), (5, 4, 2)]:
         for sigma in (0.7, 30.0):
-            check(image_of(shape, dtype), sigma, border_mode=border_mode)
+            assert_blurred_as_by_opencv(
+                image_of(shape, dtype), sigma, border_mode=border_mode
+            )
 
 
 @pytest.mark.parametrize("dtype", INTEGERS)
@@ -109,25 +111,27 @@ def test_images_smaller_than_the_kernel(dtype, border_mode):
 def test_the_largest_integers_do_not_overflow(dtype, border_mode):
     image = np.full((20, 20), np.iinfo(dtype).max, dtype)
     for sigma in (0.01, 1.0, 20.0):
-        check(image, sigma, border_mode=border_mode)
+        assert_blurred_as_by_opencv(image, sigma, border_mode=border_mode)
 
 
 @pytest.mark.parametrize("dtype", ARITHMETICS)
 def test_the_largest_kernel(dtype):
     image = image_of((3, 20), dtype)
-    check(image, 500.0, kernel_size=MAX_KERNEL_SIZE, border_mode="reflect")
+    assert_blurred_as_by_opencv(
+        image, 500.0, kernel_size=MAX_KERNEL_SIZE, border_mode="reflect"
+    )
 
 
 @pytest.mark.parametrize("n_channels", [2, 5, 63, 64, 65, 100])
 def test_any_number_of_channels(n_channels):
-    check(image_of((8, 9, n_channels), "float64"), 11.0)
+    assert_blurred_as_by_opencv(image_of((8, 9, n_channels), "float64"), 11.0)
 
 
 def test_more_channels_than_opencv_takes():
     image = image_of((6, 7, 300), "uint8")
     blurred = on_device(HostRuntime(), image, 1.5)
     for channels in (slice(0, 3), slice(127, 130), slice(297, 300)):
-        check(image[:, :, channels], 1.5, blurred[:, :, channels])
+        assert_blurred_as_by_opencv(image[:, :, channels], 1.5, blurred[:, :, channels])
 
 
 @pytest.mark.parametrize("border_mode", BORDERS)
@@ -138,7 +142,9 @@ def test_the_order_of_threads_changes_nothing(dtype, border_mode):
     def blurred(runtime):
         return on_device(runtime, image, 12.0, border_mode=border_mode)
 
-    check(image, 12.0, in_all_orders(blurred), border_mode=border_mode)
+    assert_blurred_as_by_opencv(
+        image, 12.0, in_all_orders(blurred), border_mode=border_mode
+    )
 
 
 @pytest.mark.parametrize("border_mode", BORDERS)
@@ -205,7 +211,9 @@ def test_images_with_gaps():
     runtime = HostRuntime()
     given = runtime.to_device(image)[::2, ::-3].transpose(1, 0, 2)
     blurred = runtime.to_host(blur.gaussian_blur(runtime, given, 1.6))
-    check(np.ascontiguousarray(image[::2, ::-3].transpose(1, 0, 2)), 1.6, blurred)
+    assert_blurred_as_by_opencv(
+        np.ascontiguousarray(image[::2, ::-3].transpose(1, 0, 2)), 1.6, blurred
+    )
 
 
 def test_nan_spreads_as_far_as_the_kernel():

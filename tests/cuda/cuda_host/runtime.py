@@ -71,14 +71,30 @@ def in_all_orders(compute, **parameters):
     **parameters
         Of the runtimes.
     """
-    first = None
-    for order in ORDERS:
-        result = compute(HostRuntime(order, **parameters))
-        arrays = result if isinstance(result, tuple) else (result,)
-        first = first or (result, arrays)
-        for this, that in zip(arrays, first[1], strict=True):
-            differ = np.ascontiguousarray(this).view(np.uint8) != (
-                np.ascontiguousarray(that).view(np.uint8)
-            )
-            assert not differ.any(), f"another result if {order}"
-    return first[0]
+    results = _results(compute, parameters)
+    differing = _differing(results)
+    assert not differing, f"another result if {' or '.join(differing)}"
+    return results["ascending"]
+
+
+def differing_orders(compute, **parameters):
+    """Orders in which a function of a runtime returns other bits than in the first.
+
+    Parameters are those of `in_all_orders`. No order may differ: where one does, the
+    kernels have a race.
+    """
+    return _differing(_results(compute, parameters))
+
+
+def _results(compute, parameters):
+    return {order: compute(HostRuntime(order, **parameters)) for order in ORDERS}
+
+
+def _differing(results):
+    bits = {order: _bits(result) for order, result in results.items()}
+    return [order for order in ORDERS if bits[order] != bits["ascending"]]
+
+
+def _bits(result):
+    arrays = result if isinstance(result, tuple) else (result,)
+    return [np.ascontiguousarray(array).tobytes() for array in arrays]
