@@ -48,14 +48,17 @@ SANITIZED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 SANITIZED_PYTEST = $(SANITIZED) .venv-sanitize/bin/pytest -x -v --capture=sys \
 	$(PYTEST_ARGS)
+ENGINE_TESTS = $(addprefix tests/backends/, test_cpu.py test_choice.py test_guards.py)
+LEARNING_TESTS = tests/training tests/pixels $(addprefix tests/estimators/, \
+	test_deblurrer.py test_deblurrer_learning.py)
 PRINT_ISAS = from pydbcnn.backends.cpu import available_isas; print(*available_isas())
 
 sanitize: .venv-sanitize/.installed
-	$(SANITIZED_PYTEST) tests/test_backends.py tests/test_guards.py
+	$(SANITIZED_PYTEST) $(ENGINE_TESTS)
 	isas=$$($(SANITIZED) .venv-sanitize/bin/python -P -c "$(PRINT_ISAS)") && \
 	for isa in $$isas; do \
 		export PYDBCNN_ISA=$$isa; \
-		$(SANITIZED_PYTEST) tests/test_deblurrer.py tests/test_training.py || exit; \
+		$(SANITIZED_PYTEST) $(LEARNING_TESTS) || exit; \
 	done
 
 .venv-sanitize/.installed: $(SOURCES)

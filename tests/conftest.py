@@ -1,12 +1,9 @@
-"""What the tests share: small images, a small model, and the command line."""
+"""What the tests share: small images, a small model, and why there is no GPU."""
 
 import os
 
 # scikit-learn's check of array API input asks for it, before SciPy is imported.
 os.environ["SCIPY_ARRAY_API"] = "1"
-
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,8 +12,6 @@ from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer
 from pydbcnn.backends import DeviceUnavailableError
 from pydbcnn.backends._cuda.device import find_runtime
 from pydbcnn.datasets import load_sample_images
-
-SMALL = dict(n_filters=(6, 4), kernel_sizes=(5, 1, 3), patch_size=16, batch_size=4)
 
 
 def pytest_collection_modifyitems(items):
@@ -55,36 +50,15 @@ def blurred(sharp):
     return GaussianBlurTransformer(1.6).transform(sharp)
 
 
-@pytest.fixture
-def small_deblurrer():
-    """An estimator that learns in a moment; it does not warn that it could go on."""
-    return DBCNNDeblurrer(**SMALL, learning_rate="cosine", max_iter=3, random_state=0)
-
-
 @pytest.fixture(scope="session")
 def fitted(sharp, blurred):
     """A small fitted estimator; tests do not change it."""
     return DBCNNDeblurrer(
-        **SMALL, learning_rate="cosine", max_iter=3, random_state=0
+        n_filters=(6, 4),
+        kernel_sizes=(5, 1, 3),
+        patch_size=16,
+        batch_size=4,
+        learning_rate="cosine",
+        max_iter=3,
+        random_state=0,
     ).fit(blurred, sharp)
-
-
-@pytest.fixture
-def run_pydbcnn(tmp_path):
-    """Run the command line in a process of its own, in tmp_path."""
-
-    def run(*arguments, status=0, **environment):
-        result = subprocess.run(
-            [sys.executable, "-m", "pydbcnn", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert result.returncode == status, (result.stdout, result.stderr)
-        assert "Traceback" not in result.stderr
-        return result
-
-    return run

@@ -86,7 +86,7 @@ def test_the_estimator_of_blur_says_that_it_takes_no_tables():
     """One number for an image: a row of a table is none, so it cannot learn from any.
 
     The battery then says so, and makes one check alone; what its others ask for is
-    tested on images in test_blur_estimation.py.
+    tested on images in blur_estimation/test_estimator.py.
     """
     with pytest.warns(SkipTestWarning, match="BlurEstimator which requires input"):
         results = check_estimator(BlurEstimator(), on_skip=None, on_fail=None)

@@ -345,7 +345,9 @@ def test_files_of_format_1_still_load(tmp_path):
     model = DBCNNDeblurrer.load(path)
     assert (model.solver, model.max_iter, model.data_range) == ("sgd", 7, 255.0)
     assert (model.n_basis_functions, model.n_back_projections) == (1, 0)
-    assert model.sigma_range_ is model.blur_estimator_ is model.combination_coefs_
+    assert model.sigma_range_ is None
+    assert model.blur_estimator_ is None
+    assert model.combination_coefs_ is None
     for layer, coef in enumerate(model.coefs_):
         np.testing.assert_array_equal(coef, tensors[f"coefs.{layer}"])
     X = random_state.uniform(255, size=(1, 9, 9, 3))

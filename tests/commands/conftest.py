@@ -1,0 +1,50 @@
+"""Running the commands, and files that they work on."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from photo_samples import ORIENTATION, save_photo
+from PIL import Image
+
+
+@pytest.fixture
+def run_pydbcnn(tmp_path):
+    """Run the command line in a process of its own, in tmp_path."""
+
+    def run(*arguments, status=0, **environment):
+        result = subprocess.run(
+            [sys.executable, "-m", "pydbcnn", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert result.returncode == status, (result.stdout, result.stderr)
+        assert "Traceback" not in result.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path, blurred):
+    """A blurred JPEG that lies on its side."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif[0x010F] = "Camera maker"
+    save_photo(tmp_path / "photo.jpg", blurred[0], quality=95, exif=exif)
+    return tmp_path / "photo.jpg"
+
+
+@pytest.fixture
+def dataset(tmp_path, sharp, run_pydbcnn):
+    """Six pairs, sigma 1.6."""
+    (tmp_path / "photos").mkdir()
+    for index, image in enumerate(sharp):
+        save_photo(tmp_path / "photos" / f"{index}.png", image)
+    run_pydbcnn("make-dataset", "photos", "pairs", "--sigma", 1.6, "--quiet")
+    return tmp_path / "pairs"

@@ -1,0 +1,20 @@
+"""Estimators that learn in a moment, and what they have learned."""
+
+from pydbcnn import DBCNNDeblurrer
+
+
+def weights_of(deblurrer):
+    return b"".join(a.tobytes() for a in deblurrer.coefs_ + deblurrer.intercepts_)
+
+
+def quick(**params):
+    defaults = dict(
+        n_filters=(6, 4),
+        kernel_sizes=(5, 1, 3),
+        patch_size=16,
+        batch_size=4,
+        learning_rate="cosine",
+        max_iter=2,
+        random_state=0,
+    )
+    return DBCNNDeblurrer(**defaults | params)
