@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from ._device_arrays import to_host
-from ._files import whole_file
+from ._files import write_whole
 from .persistence import read_tensors
 
 FORMAT = "pydbcnn-checkpoint"
@@ -105,8 +105,7 @@ class Checkpoint:
             "random_state": json.dumps([kind, position, has_gauss, gauss]),
         }
         content = save(arrays, metadata)
-        with whole_file(self.path, overwrite=True) as temporary:
-            temporary.write_bytes(content)
+        write_whole(self.path, content, overwrite=True)
 
 
 def forget(path):

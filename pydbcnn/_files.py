@@ -1,9 +1,12 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def refuse_existing(path, *, overwrite):
@@ -22,6 +25,45 @@ def check_folder(path):
         raise FileNotFoundError(
             f"The folder {path.parent} of {path.name} does not exist: create it first."
         )
+
+
+def write_whole(path, content, *, overwrite=False):
+    """Write a file that appears with all of its bytes or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the file belongs. Its folder must exist.
+    content : bytes-like
+        All of the file. Other libraries write into memory and not into the file, as
+        some of them do not notice that a full disk takes a part of it only.
+    overwrite : bool, default=False
+        Whether a file that is already there may be replaced.
+
+    Raises
+    ------
+    FileExistsError
+        When `path` exists and `overwrite` is false, even when it appeared meanwhile.
+    FileNotFoundError
+        When the folder does not exist.
+    OSError
+        When the system does not take all bytes; it names `path`.
+    """
+    try:
+        with whole_file(path, overwrite=overwrite) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        if error.errno is None:  # one of our own, which says all there is to say
+            raise
+        raise _refusal_to_write(error, path) from error
+
+
+def _refusal_to_write(error, path):
+    # The system names the temporary file, or none at all.
+    remedy = "check the disk and who may write there"
+    if error.errno in _NO_ROOM:
+        remedy = "make room there or choose another folder"
+    return OSError(error.errno, f"{error.strerror}; {remedy}", os.fspath(path))
 
 
 @contextmanager

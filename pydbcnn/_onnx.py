@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import __version__
-from ._files import whole_file
+from ._files import write_whole
 from ._model import check_sigmas
 from ._network import unfold
 
@@ -43,8 +43,7 @@ def export_onnx(estimator, path, *, sigma=None, overwrite=False):
     check_is_fitted(estimator, "coefs_")
     network, params = _plain_network(estimator, sigma)
     content = _model(network, params).SerializeToString()
-    with whole_file(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(content)
+    write_whole(path, content, overwrite=overwrite)
 
 
 def _plain_network(estimator, sigma):

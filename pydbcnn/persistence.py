@@ -9,7 +9,7 @@ import numpy as np
 
 from ._blur_aware import MIN_SIGMA, BlurAwareNetwork
 from ._blur_regressor import BlurRegressor
-from ._files import whole_file
+from ._files import write_whole
 from ._learned_arrays import LearnedArrays
 from ._model import DeblurModel
 from ._network import MAX_CHANNELS, MAX_FILTERS, MAX_KERNEL_SIZE, Network
@@ -77,8 +77,7 @@ def save_model(estimator, path, *, overwrite=False, notes=None):
     if estimator.sigma_range_ is not None:
         metadata["sigma_range"] = json.dumps(estimator.sigma_range_)
     content = save(_tensors(estimator), metadata)
-    with whole_file(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(content)
+    write_whole(path, content, overwrite=overwrite)
 
 
 def _tensors(estimator):
