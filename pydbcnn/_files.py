@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# The answers of file systems that have no way to sync a file or a folder.
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
 
 
 def refuse_existing(path, *, overwrite):
@@ -68,7 +70,7 @@ def _refusal_to_write(error, path):
 
 @contextmanager
 def whole_file(path, *, overwrite=False):
-    """Write a file beside its place and move it there when it is complete.
+    """Write a file beside its place and move it there when it is on the disk.
 
     Parameters
     ----------
@@ -88,6 +90,8 @@ def whole_file(path, *, overwrite=False):
     FileExistsError
         When `path` exists and `overwrite` is false, even when it appeared while
         the block ran.
+    OSError
+        When the file does not reach the disk, or when it is there and its name is not.
     """
     path = Path(path)
     refuse_existing(path, overwrite=overwrite)
@@ -99,11 +103,39 @@ def whole_file(path, *, overwrite=False):
     temporary = Path(name)
     try:
         yield temporary
-        _use_default_permissions(temporary)
+        _bring_to_disk(temporary)
         _move(temporary, path, overwrite=overwrite)
+        _sync_folder(path.parent)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def _bring_to_disk(path):
+    # A file system may save a new name long before the content, and after a power cut
+    # an empty file would stand in place of a good one.
+    with path.open("r+b") as stream:  # first, as the permissions may forbid it
+        _use_default_permissions(path)
+        _sync(stream.fileno())
+
+
+def _sync_folder(path):
+    # Without it, a power cut may take the new name away. A folder that may be written
+    # but not read cannot be opened, and on Windows no folder can.
+    with suppress(PermissionError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            _sync(handle)
+        finally:
+            os.close(handle)
+
+
+def _sync(handle):
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
 
 
 def _use_default_permissions(path):
@@ -125,3 +157,6 @@ def _move(temporary, path, *, overwrite):
     except OSError:  # a file system without hard links
         refuse_existing(path, overwrite=False)
         os.replace(temporary, path)
+    else:
+        # Before the folder is synced, or a power cut could leave both names.
+        temporary.unlink()

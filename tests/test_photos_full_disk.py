@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# In a process of its own, as the limit holds for all of one.  Beyond the limit the
+# In a process of its own, as the limit holds for all of one. Beyond the limit the
 # system writes the part that fits and then refuses the rest, as a full disk does.
 RUN = """
 import json, os, resource, sys
