@@ -2,10 +2,13 @@
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
 import tempfile
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from PIL import Image
 import pydbcnn
 from pydbcnn._files import whole_file, write_whole
 from pydbcnn._pictures import draw_curves, save_png, side_by_side
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def run_python(code):
@@ -71,6 +76,28 @@ except ImportError as error:
     print(error)
 """
     assert "pip install ." in run_python(code)
+
+
+def asked_for():
+    """The lower bounds of all that a user and a tester need, by package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    pattern = r"([\w-]+)(?:\[.*\])?>=([\d.]+)(?:;.*)?"
+    return dict(re.fullmatch(pattern, line).groups() for line in named)
+
+
+def versions_at_the_bounds():
+    """The versions that the tests of the lower bounds take, by package."""
+    lines = (ROOT / "tests/minimum.txt").read_text("utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def test_the_lower_bounds_are_those_that_are_tested():
+    """A version of minimum.txt is the bound, or the first of it that can be had."""
+    asked, tested = asked_for(), versions_at_the_bounds()
+    assert set(asked) <= set(tested)
+    for name, bound in asked.items():
+        assert f"{tested[name]}.".startswith(f"{bound}."), name
 
 
 def test_show_versions(capsys):
