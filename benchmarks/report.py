@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from timing import OURS
 
-from pydbcnn._files import whole_file
+from pydbcnn._files import write_whole
 
 NO_FIGURE = "-"
 TITLE = "Speed on the CPU"
@@ -407,5 +407,4 @@ def files(machine, rows, rounds):
 def write(path, content):
     """Write a file; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path, overwrite=True) as temporary:
-        temporary.write_bytes(content)
+    write_whole(path, content, overwrite=True)

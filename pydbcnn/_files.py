@@ -1,11 +1,15 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _MAX_MODEL_BYTES = 2**30
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# The answers of file systems that have no way to sync a file or a folder.
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
 
 
 def refuse_existing(path, *, overwrite):
@@ -26,9 +30,48 @@ def check_folder(path):
         )
 
 
+def write_whole(path, content, *, overwrite=False):
+    """Write a file that appears with all of its bytes or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the file belongs. Its folder must exist.
+    content : bytes-like
+        All of the file. Other libraries write into memory and not into the file, as
+        some of them do not notice that a full disk takes a part of it only.
+    overwrite : bool, default=False
+        Whether a file that is already there may be replaced.
+
+    Raises
+    ------
+    FileExistsError
+        When `path` exists and `overwrite` is false, even when it appeared meanwhile.
+    FileNotFoundError
+        When the folder does not exist.
+    OSError
+        When the system does not take all bytes; it names `path`.
+    """
+    try:
+        with whole_file(path, overwrite=overwrite) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        if error.errno is None:  # one of our own, which says all there is to say
+            raise
+        raise _refusal_to_write(error, path) from error
+
+
+def _refusal_to_write(error, path):
+    # The system names the temporary file, or none at all.
+    remedy = "check the disk and who may write there"
+    if error.errno in _NO_ROOM:
+        remedy = "make room there or choose another folder"
+    return OSError(error.errno, f"{error.strerror}; {remedy}", os.fspath(path))
+
+
 @contextmanager
 def whole_file(path, *, overwrite=False):
-    """Write a file beside its place and move it there when it is complete.
+    """Write a file beside its place and move it there when it is on the disk.
 
     Parameters
     ----------
@@ -48,6 +91,8 @@ def whole_file(path, *, overwrite=False):
     FileExistsError
         When `path` exists and `overwrite` is false, even when it appeared while
         the block ran.
+    OSError
+        When the file does not reach the disk, or when it is there and its name is not.
     """
     path = Path(path)
     refuse_existing(path, overwrite=overwrite)
@@ -59,11 +104,39 @@ def whole_file(path, *, overwrite=False):
     temporary = Path(name)
     try:
         yield temporary
-        _use_default_permissions(temporary)
+        _bring_to_disk(temporary)
         _move(temporary, path, overwrite=overwrite)
+        _sync_folder(path.parent)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def _bring_to_disk(path):
+    # A file system may save a new name long before the content, and after a power cut
+    # an empty file would stand in place of a good one.
+    with path.open("r+b") as stream:  # first, as the permissions may forbid it
+        _use_default_permissions(path)
+        _sync(stream.fileno())
+
+
+def _sync_folder(path):
+    # Without it, a power cut may take the new name away. A folder that may be written
+    # but not read cannot be opened, and on Windows no folder can.
+    with suppress(PermissionError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            _sync(handle)
+        finally:
+            os.close(handle)
+
+
+def _sync(handle):
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
 
 
 def _use_default_permissions(path):
@@ -85,6 +158,9 @@ def _move(temporary, path, *, overwrite):
     except OSError:  # a file system without hard links
         refuse_existing(path, overwrite=False)
         os.replace(temporary, path)
+    else:
+        # Before the folder is synced, or a power cut could leave both names.
+        temporary.unlink()
 
 
 def read_tensors(path, expected_format, version):

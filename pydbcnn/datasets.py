@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ._degradations.ranges import check_range
-from ._files import whole_file
+from ._files import write_whole
 from ._photos import Photo, find_photos, read_photo, write_photo
 from ._pixels.gaussian import check_kernel_size, gaussian_blur, kernel_size_for
 from ._pixels.values import luminance
@@ -247,8 +247,8 @@ def _write_manifest(out_dir, settings, entries, *, complete):
         "settings": settings,
         "images": entries,
     }
-    with whole_file(out_dir / MANIFEST, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    content = (json.dumps(manifest, indent=1) + "\n").encode()
+    write_whole(out_dir / MANIFEST, content, overwrite=True)
 
 
 def _read_manifest(folder):

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ._blur_estimation.regressor import BlurRegressor
-from ._files import read_tensors, whole_file
+from ._files import read_tensors, write_whole
 from ._network.given_arrays import weights_of_arrays
 from ._network.learned_arrays import LearnedArrays
 from ._restoration.model import DeblurModel
@@ -72,8 +72,7 @@ def save_model(estimator, path, *, overwrite=False, notes=None):
     if estimator.sigma_range_ is not None:
         metadata["sigma_range"] = json.dumps(estimator.sigma_range_)
     content = save(_tensors(estimator), metadata)
-    with whole_file(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(content)
+    write_whole(path, content, overwrite=overwrite)
 
 
 def _tensors(estimator):

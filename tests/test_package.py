@@ -1,14 +1,23 @@
 """The package as a whole: import, files that appear whole, versions."""
 
+import errno
+import os
+import re
+import stat
 import subprocess
 import sys
+import tempfile
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import pydbcnn
-from pydbcnn._files import whole_file
+from pydbcnn._files import whole_file, write_whole
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def run_python(code):
@@ -68,6 +77,28 @@ except ImportError as error:
     assert "pip install ." in run_python(code)
 
 
+def asked_for():
+    """The lower bounds of all that a user and a tester need, by package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    pattern = r"([\w-]+)(?:\[.*\])?>=([\d.]+)(?:;.*)?"
+    return dict(re.fullmatch(pattern, line).groups() for line in named)
+
+
+def versions_at_the_bounds():
+    """The versions that the tests of the lower bounds take, by package."""
+    lines = (ROOT / "tests/minimum.txt").read_text("utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def test_the_lower_bounds_are_those_that_are_tested():
+    """A version of minimum.txt is the bound, or the first of it that can be had."""
+    asked, tested = asked_for(), versions_at_the_bounds()
+    assert set(asked) <= set(tested)
+    for name, bound in asked.items():
+        assert f"{tested[name]}.".startswith(f"{bound}."), name
+
+
 def test_show_versions(capsys):
     pydbcnn.show_versions()
     shown = capsys.readouterr().out
@@ -104,3 +135,96 @@ def test_whole_file_keeps_the_old_one_when_writing_fails(tmp_path):
         part.write_text("ne")
         raise OSError("disk full")
     assert path.read_text() == "old"
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """What the system is asked for, in order: the call, the file, its size, names."""
+    calls = []
+
+    def watch(name):
+        real = getattr(os, name)
+
+        def call(file, *arguments, **keywords):
+            state = os.stat(file)
+            size = None if stat.S_ISDIR(state.st_mode) else state.st_size
+            calls.append((name, state.st_ino, size, len(os.listdir(tmp_path))))
+            return real(file, *arguments, **keywords)
+
+        monkeypatch.setattr(os, name, call)
+
+    for name in ("fsync", "link", "replace"):
+        watch(name)
+    return calls
+
+
+@pytest.mark.parametrize("overwrite, move", [(False, "link"), (True, "replace")])
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, calls, overwrite, move):
+    """Else a power cut leaves an empty file, of that name or in place of a good one."""
+    path = tmp_path / "result.txt"
+    write_whole(path, b"whole", overwrite=overwrite)
+    file, folder = path.stat().st_ino, tmp_path.stat().st_ino
+    assert calls == [
+        ("fsync", file, 5, 1),
+        (move, file, 5, 1),
+        ("fsync", folder, None, 1),
+    ]
+    assert path.read_bytes() == b"whole"
+
+
+def refuse_to_sync(monkeypatch, number, is_what):
+    real = os.fsync
+
+    def fsync(handle):
+        if is_what(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("is_what", [stat.S_ISDIR, stat.S_ISREG])
+def test_a_file_system_that_cannot_sync_is_written_to(tmp_path, monkeypatch, is_what):
+    refuse_to_sync(monkeypatch, errno.EINVAL, is_what)
+    write_whole(tmp_path / "result.txt", b"whole")
+    assert (tmp_path / "result.txt").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_file_that_cannot_reach_the_disk_is_not_moved(tmp_path, monkeypatch, number):
+    """File systems of a network tell only then that there is no room."""
+    refuse_to_sync(monkeypatch, number, stat.S_ISREG)
+    path = tmp_path / "result.txt"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match=r"result\.txt") as caught:
+        write_whole(path, b"whole", overwrite=True)
+    assert caught.value.errno == number
+    assert [entry.name for entry in tmp_path.iterdir()] == ["result.txt"]
+    assert path.read_bytes() == b"old"
+
+
+def test_a_folder_that_cannot_reach_the_disk_is_an_error(tmp_path, monkeypatch):
+    refuse_to_sync(monkeypatch, errno.EIO, stat.S_ISDIR)
+    with pytest.raises(OSError, match=r"result\.txt") as caught:
+        write_whole(tmp_path / "result.txt", b"whole")
+    assert caught.value.errno == errno.EIO
+
+
+def test_a_folder_that_may_be_written_but_not_read_is_written_to():
+    """Such a folder cannot be opened, and so it cannot be synced."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o333)
+        code = f"""
+import os, sys
+from pydbcnn._files import write_whole
+if os.geteuid() == 0:  # who may read everything
+    os.setuid(65534)
+try:
+    os.listdir({folder!r})
+except PermissionError:
+    write_whole({folder + "/result.txt"!r}, b"whole")
+"""
+        run_python(code)
+        os.chmod(folder, 0o700)
+        with open(f"{folder}/result.txt", "rb") as file:
+            assert file.read() == b"whole"

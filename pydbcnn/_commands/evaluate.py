@@ -45,7 +45,7 @@ def add_arguments(parser):
 
 def run(options):
     """Evaluate, then print and write what was asked for."""
-    from .._files import check_folder, refuse_existing, whole_file
+    from .._files import check_folder, refuse_existing, write_whole
     from ..datasets import load_deblur_dataset
     from .report import evaluate, report_as_html, table
     from .restorer import Restorer
@@ -63,12 +63,9 @@ def run(options):
         quiet=options.quiet,
     )
     if options.html:
-        with whole_file(options.html, overwrite=options.overwrite) as temporary:
-            temporary.write_text(
-                report_as_html(result, dataset, restorer),
-                encoding="utf-8",
-                errors="xmlcharrefreplace",
-            )
+        report = report_as_html(result, dataset, restorer)
+        content = report.encode(errors="xmlcharrefreplace")
+        write_whole(options.html, content, overwrite=options.overwrite)
     if options.json:
         print(json.dumps(result, indent=1))
     elif not options.quiet or not options.html:

@@ -1,18 +1,20 @@
 """Pictures for people: labelled comparisons and curves, drawn with Pillow."""
 
+import io
 import math
 
 import numpy as np
 
-from .._files import whole_file
+from .._files import write_whole
 
 _INK, _PAPER, _GRID, _LINE = "#222222", "#ffffff", "#dddddd", "#1f6fb2"
 
 
 def save_png(path, picture, *, overwrite=False):
     """Write a Pillow image as PNG; the file appears whole or not at all."""
-    with whole_file(path, overwrite=overwrite) as temporary:
-        picture.save(temporary, format="PNG")
+    content = io.BytesIO()
+    picture.save(content, format="PNG")
+    write_whole(path, content.getbuffer(), overwrite=overwrite)
 
 
 def side_by_side(images, labels, *, scale=1, gap=8):

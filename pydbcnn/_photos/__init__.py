@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .._files import whole_file
+from .._files import check_folder, refuse_existing, write_whole
 from .errors import PhotoError, Refusal, access_error, photo_error
 from .finding import find_photos
 from .formats import FORMATS, decode
@@ -92,6 +92,10 @@ def write_photo(path, photo, *, overwrite=False, quality=95):
     if not 1 <= quality <= 100:
         raise ValueError(f"quality is {quality}, expected 1 to 100: 95 is a good one.")
     check_writable_format(path, photo)
-    with whole_file(path, overwrite=overwrite) as temporary:
-        kind = FORMAT_OF_SUFFIX[Path(path).suffix.lower()]
-        FORMATS[kind].write(temporary, photo, quality)
+    refuse_existing(path, overwrite=overwrite)
+    check_folder(path)
+    kind = FORMAT_OF_SUFFIX[Path(path).suffix.lower()]
+    # Memory holds all of the file beside the samples. It is hardly ever larger than
+    # they are, which is 3 GB for 512 million pixels in colours of 16 bits.
+    content = FORMATS[kind].encode(photo, quality)
+    write_whole(path, content, overwrite=overwrite)

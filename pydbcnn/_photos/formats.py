@@ -1,9 +1,9 @@
 """The formats of photographs, told by the content of a file or by its suffix.
 
 Every format is a module with two functions: `read` takes an open binary stream and
-returns fields of a `Photo`, `write` takes a path, a `Photo` and the quality, which
-matters only to formats with loss. Metadata travel as they are stored, so that nothing
-is lost by understanding them only in part.
+returns fields of a `Photo`, `encode` takes a `Photo` and the quality, which matters
+only to formats with loss, and returns all bytes of its file. Metadata travel as they
+are stored, so that nothing is lost by understanding them only in part.
 """
 
 import threading

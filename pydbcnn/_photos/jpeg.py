@@ -1,5 +1,6 @@
 """JPEG: 8 bits, grey or RGB."""
 
+import io
 import struct
 
 from .errors import refuse_too_many_pixels
@@ -64,12 +65,13 @@ def _notes(image, stream):
         yield "the video of the motion photograph is not kept"
 
 
-def write(path, photo, quality):
-    """Write grey or RGB pixels with the chroma resolution that they came with."""
+def encode(photo, quality):
+    """Return a grey or RGB JPEG of the chroma resolution that the pixels came with."""
     from PIL import Image
 
+    content = io.BytesIO()
     Image.fromarray(photo.pixels).save(
-        path,
+        content,
         "JPEG",
         quality=quality,
         # Full chroma resolution where nothing is known, since it loses least.
@@ -81,6 +83,7 @@ def write(path, photo, quality):
         comment=photo.comment,
         extra=_app13(photo.photoshop or b""),
     )
+    return content.getbuffer()
 
 
 def _app13(block):

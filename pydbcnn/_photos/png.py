@@ -117,16 +117,13 @@ def _dots_per_inch(across, down, unit):
     return (across * 0.0254, down * 0.0254) if unit == 1 else None
 
 
-def write(path, photo, quality):
-    """Write a PNG of the depth and the channels of the photo, whatever the quality."""
-    encode = _encode16 if photo.pixels.dtype == np.uint16 else _encode8
-    data = encode(joined_samples(photo))
+def encode(photo, quality):
+    """Return a PNG of the depth and the channels of the photo, whatever the quality."""
+    encode_samples = _encode16 if photo.pixels.dtype == np.uint16 else _encode8
+    data = memoryview(encode_samples(joined_samples(photo)))
     header = len(SIGNATURE) + 25
-    with open(path, "wb") as stream:
-        stream.write(data[:header])
-        for kind, body in _metadata_chunks(photo):
-            stream.write(_chunk(kind, body))
-        stream.write(memoryview(data)[header:])
+    metadata = (_chunk(kind, body) for kind, body in _metadata_chunks(photo))
+    return b"".join((data[:header], *metadata, data[header:]))
 
 
 def _encode8(samples):

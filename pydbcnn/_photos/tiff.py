@@ -161,15 +161,13 @@ def _refuse_long_parts(page, data):
             raise ValueError("a part of the samples is too long")
 
 
-def write(path, photo, quality):
-    """Write a TIFF without loss, in the byte order of its metadata."""
+def encode(photo, quality):
+    """Return a TIFF without loss, in the byte order of its metadata."""
     import tifffile
 
     described, order = exif.directory_of_exif(photo.exif)
-    with (
-        open(path, "w+b") as stream,
-        tifffile.TiffWriter(stream, byteorder=order) as file,
-    ):
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream, byteorder=order) as file:
         file.write(
             joined_samples(photo),
             photometric="rgb" if photo.pixels.ndim == 3 else "minisblack",
@@ -184,6 +182,7 @@ def write(path, photo, quality):
             metadata=None,
             extratags=[*_described_tags(described, stream, order), *_blocks(photo)],
         )
+    return stream.getbuffer()
 
 
 def _described_tags(described, stream, order):

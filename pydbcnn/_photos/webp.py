@@ -31,14 +31,15 @@ def _is_lossless(data):
     return False
 
 
-def write(path, photo, quality):
-    """Write a WebP without loss when the photo had none so far."""
+def encode(photo, quality):
+    """Return a WebP without loss when the photo had none so far."""
     from PIL import Image
 
     # In lossless files `quality` means effort; `exact` keeps hidden colours.
     coding = {"lossless": True} if photo.lossless else {"quality": quality}
+    content = io.BytesIO()
     Image.fromarray(joined_samples(photo)).save(
-        path,
+        content,
         "WEBP",
         exact=True,
         exif=photo.exif or b"",
@@ -46,3 +47,4 @@ def write(path, photo, quality):
         xmp=photo.xmp or b"",
         **coding,
     )
+    return content.getbuffer()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import __version__
-from .._files import whole_file
+from .._files import write_whole
 from .._network import formula
 
 _OPSET = 18
@@ -40,8 +40,7 @@ def export_onnx(model, path, *, sigma=None, overwrite=False):
     """
     network, params = _network_for_one_blur(model, sigma)
     content = _onnx_model(network, params).SerializeToString()
-    with whole_file(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(content)
+    write_whole(path, content, overwrite=overwrite)
 
 
 def _network_for_one_blur(model, sigma):

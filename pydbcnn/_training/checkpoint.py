@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from .._files import read_tensors, whole_file
+from .._files import read_tensors, write_whole
 from .._pixels.device import to_host
 
 FORMAT = "pydbcnn-checkpoint"
@@ -104,8 +104,7 @@ class Checkpoint:
             "random_state": json.dumps([kind, position, has_gauss, gauss]),
         }
         content = save(arrays, metadata)
-        with whole_file(self.path, overwrite=True) as temporary:
-            temporary.write_bytes(content)
+        write_whole(self.path, content, overwrite=True)
 
 
 def forget(path):

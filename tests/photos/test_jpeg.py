@@ -173,3 +173,24 @@ def test_reading_a_jpeg_needs_pillow_alone(tmp_path):
         command, capture_output=True, text=True, check=True, cwd=root, timeout=60
     )
     assert done.stdout.strip() == ""
+
+
+def segment(marker, content):
+    return bytes((0xFF, marker)) + struct.pack(">H", len(content) + 2) + content
+
+
+def test_the_largest_profile_and_comment_do_not_overflow_a_buffer(
+    tmp_path, run_pydbcnn
+):
+    """In a process of its own: with Pillow before 13, it ended with a broken heap."""
+    comment, profile = b"c" * 65533, bytes(65498)
+    stream = io.BytesIO()
+    Image.fromarray(samples("colour")).save(stream, "JPEG")
+    segments = segment(0xE2, b"ICC_PROFILE\0\1\1" + profile) + segment(0xFE, comment)
+    data = stream.getvalue()
+    (tmp_path / "photo.jpg").write_bytes(data[:2] + segments + data[2:])
+    run_pydbcnn("deblur", "photo.jpg", "-o", "result.jpg")
+    with Image.open(tmp_path / "result.jpg") as result:
+        result.load()
+        assert result.info["comment"] == comment
+        assert result.info["icc_profile"] == profile
