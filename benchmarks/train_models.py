@@ -27,6 +27,7 @@ from blur_examples import blurred as blurred_by
 from sklearn.frozen import FrozenEstimator
 
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer, __version__
+from pydbcnn._estimators.deblurrer import fit_deblurrer
 from pydbcnn._photos import find_photos, read_photo
 from pydbcnn._pixels.opencv import import_cv2
 from pydbcnn._pixels.values import luminance
@@ -142,7 +143,7 @@ def train(name, model, X, y, options):
     checkpoint_path = options.out / f"{name}.checkpoint.safetensors"
     settings = {"name": name, "images": len(X), "epochs": model.max_iter}
     start = time.monotonic()
-    model._fit(X, y, checkpoint=Checkpoint(checkpoint_path, settings))
+    fit_deblurrer(model, X, y, checkpoint=Checkpoint(checkpoint_path, settings))
     notes = settings | {
         "pydbcnn": __version__,
         "minutes": round((time.monotonic() - start) / 60, 1),

@@ -6,6 +6,8 @@ thread and touches no GPU.
 
 from importlib import import_module
 
+from . import _moved
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -29,6 +31,8 @@ _HOMES = {
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]
+
+_moved.install()  # pickles of earlier versions name modules that have moved
 
 
 def __getattr__(name):

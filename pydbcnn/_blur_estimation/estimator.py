@@ -96,6 +96,8 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
     (8,)
     """
 
+    __module__ = "pydbcnn"
+
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like"],
         "n_members": [Interval(Integral, 1, None, closed="left")],

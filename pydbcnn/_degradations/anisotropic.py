@@ -78,6 +78,8 @@ class AnisotropicGaussianBlurTransformer(KernelBlurTransformer):
     (0.6065, 0.6065)
     """
 
+    __module__ = "pydbcnn"
+
     _parameter_constraints: dict = {
         **KernelBlurTransformer._parameter_constraints,
         "sigma_major": _SIGMA,

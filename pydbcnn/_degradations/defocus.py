@@ -61,6 +61,8 @@ class DefocusBlurTransformer(KernelBlurTransformer):
     1.0
     """
 
+    __module__ = "pydbcnn"
+
     _parameter_constraints: dict = {
         **KernelBlurTransformer._parameter_constraints,
         "radius": [Interval(Real, 0, MAX_RADIUS, closed="both"), tuple, list],

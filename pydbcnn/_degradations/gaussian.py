@@ -82,6 +82,8 @@ class GaussianBlurTransformer(ImageTransformer):
     0.1592
     """
 
+    __module__ = "pydbcnn"
+
     _parameter_constraints: dict = {
         "sigma": [Interval(Real, 0, None, closed="left"), tuple, list],
         "kernel_size": [Interval(Integral, 1, None, closed="left"), None],

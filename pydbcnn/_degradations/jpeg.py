@@ -99,6 +99,8 @@ class JPEGTransformer(ImageTransformer):
     True
     """
 
+    __module__ = "pydbcnn"
+
     _parameter_constraints: dict = {
         "quality": [Interval(Integral, 1, 100, closed="both"), tuple, list],
         "chroma_subsampling": [StrOptions({"4:2:0", "4:2:2", "4:4:4"})],

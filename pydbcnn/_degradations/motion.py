@@ -66,6 +66,8 @@ class MotionBlurTransformer(KernelBlurTransformer):
     array([0., 1., 2., 2., 2., 1., 0.])
     """
 
+    __module__ = "pydbcnn"
+
     _parameter_constraints: dict = {
         **KernelBlurTransformer._parameter_constraints,
         "length": [Interval(Real, 0, MAX_LENGTH, closed="both"), tuple, list],

@@ -119,6 +119,8 @@ class NoiseTransformer(ImageTransformer):
     0.017
     """
 
+    __module__ = "pydbcnn"
+
     _parameter_constraints: dict = {
         "gaussian_std": [Interval(Real, 0, None, closed="left"), tuple, list],
         "poisson_gain": [Interval(Real, 0, None, closed="left"), tuple, list],

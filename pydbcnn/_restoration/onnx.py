@@ -39,7 +39,7 @@ def export_onnx(model, path, *, sigma=None, overwrite=False):
         When the file exists and `overwrite` is false.
     """
     network, params = _network_for_one_blur(model, sigma)
-    content = _onnx_model(network, params).SerializeToString()
+    content = onnx_model(network, params).SerializeToString()
     write_whole(path, content, overwrite=overwrite)
 
 
@@ -60,7 +60,8 @@ def _network_for_one_blur(model, sigma):
     return weights.at(model.params, sigma)
 
 
-def _onnx_model(network, params):
+def onnx_model(network, params):
+    """A plain network as an ONNX model in memory."""
     onnx = _import_onnx()
     helper = onnx.helper
     graph = _Graph(onnx)

@@ -5,10 +5,10 @@ import pytest
 from formula import after_the_layers, filtered, inside, mirror_by, scipy_forward
 from networks import SURROUNDED, patches_for, random_params
 
+from pydbcnn._network.formula import correlate as reference_correlate
 from pydbcnn._network.network import Network
 from pydbcnn.backends.cpu import CpuBackend, available_isas
 from pydbcnn.backends.reference import ReferenceBackend
-from pydbcnn.backends.reference import correlate as reference_correlate
 
 ISAS = available_isas()
 BFLOAT16_ISAS = [isa for isa in ISAS if isa in {"avx512_bf16", "amx"}]

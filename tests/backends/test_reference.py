@@ -6,7 +6,8 @@ from formula import scipy_forward
 from networks import patches_for, random_params
 
 from pydbcnn._network.network import Network
-from pydbcnn.backends.reference import ReferenceBackend, mirror
+from pydbcnn._pixels.values import mirror
+from pydbcnn.backends.reference import ReferenceBackend
 
 REFERENCE = ReferenceBackend()
 

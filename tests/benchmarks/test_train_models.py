@@ -7,7 +7,7 @@ import train_models
 from PIL import Image
 
 from pydbcnn import BlurEstimator, DBCNNDeblurrer
-from pydbcnn._pixels.images import luminance
+from pydbcnn._pixels.values import luminance
 from pydbcnn._training.checkpoint import Checkpoint
 from pydbcnn.datasets import load_sample_images
 

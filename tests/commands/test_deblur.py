@@ -11,7 +11,7 @@ from photo_samples import ORIENTATION, save_photo, size_of, truncate
 from PIL import Image
 
 from pydbcnn import DBCNNDeblurrer
-from pydbcnn._pixels.images import luminance
+from pydbcnn._pixels.values import luminance
 from pydbcnn.backends.cpu import CpuBackend
 
 
@@ -209,7 +209,7 @@ def test_deblur_leaves_sharp_photographs_alone(run_pydbcnn, tmp_path, blurred, a
         (("--tile-size", 2.5), 2, "'2.5': expected an integer of at least 1"),
         (("--tile-size", 16), 1, "tile_size=16: expected an integer of at least 32"),
         (("--tile-size", 64, "--sigma", 1), 1, "exclude each other"),
-        (("-m", "told.safetensors"), 1, "does not estimate the blur: pass its sigma"),
+        (("-m", "told.safetensors"), 1, "does not estimate the blur: pass sigma"),
         (
             ("-m", "plain.safetensors", "--sigma", 1),
             1,

@@ -8,7 +8,7 @@ import pytest
 from photo_samples import truncate
 
 from pydbcnn import DBCNNDeblurrer
-from pydbcnn._pixels.images import luminance
+from pydbcnn._pixels.values import luminance
 from pydbcnn.metrics import peak_signal_noise_ratio
 
 

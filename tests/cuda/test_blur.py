@@ -6,16 +6,12 @@ import pytest
 from cuda_host import HostRuntime, in_all_orders
 
 from pydbcnn._pixels import gaussian as _gaussian
-from pydbcnn._pixels.gaussian import BORDER_MODES, MAX_KERNEL_SIZE
+from pydbcnn._pixels.gaussian import MAX_KERNEL_SIZE
+from pydbcnn._pixels.gaussian import opencv_weights as gaussian_weights
+from pydbcnn._pixels.opencv import BORDER_MODES
 from pydbcnn.backends._cuda import blur
 from pydbcnn.backends._cuda.bands import BUFFER_BYTES
-from pydbcnn.backends._cuda.blur import (
-    ARITHMETICS,
-    BORDERS,
-    fixed_point_weights,
-    gaussian_weights,
-    parts,
-)
+from pydbcnn.backends._cuda.blur import ARITHMETICS, BORDERS, fixed_point_weights, parts
 
 INTEGERS = ("uint8", "uint16")
 TOLERANCES = {"uint8": 0, "uint16": 0, "float32": 1e-6, "float64": 1e-12}

@@ -18,6 +18,7 @@ from pydbcnn import (
     estimate_blur,
 )
 from pydbcnn._blur_estimation import estimator as _blur_estimator
+from pydbcnn._estimators.deblurrer import fit_deblurrer
 from pydbcnn._training.checkpoint import Checkpoint
 from pydbcnn._training.loop import DivergenceError, Training
 from pydbcnn._training.sampling import RandomPatches
@@ -296,9 +297,13 @@ def test_a_run_interrupted_on_the_device_goes_on_on_the_cpu(
     checkpoint = Checkpoint(tmp_path / "run.safetensors", {})
     monkeypatch.setattr(Training, "epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        DBCNNDeblurrer(**params, device="cuda")._fit(*pairs, checkpoint=checkpoint)
+        fit_deblurrer(
+            DBCNNDeblurrer(**params, device="cuda"), *pairs, checkpoint=checkpoint
+        )
     monkeypatch.undo()
-    model = DBCNNDeblurrer(**params, device="cpu")._fit(*pairs, checkpoint=checkpoint)
+    model = fit_deblurrer(
+        DBCNNDeblurrer(**params, device="cpu"), *pairs, checkpoint=checkpoint
+    )
     assert_same_model(model, DBCNNDeblurrer(**params, device="cpu").fit(*pairs))
 
 

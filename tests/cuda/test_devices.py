@@ -16,6 +16,7 @@ import pydbcnn
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer, available_devices
 from pydbcnn import _versions as versions
 from pydbcnn._commands.pictures import save_png
+from pydbcnn._pixels import cupy
 from pydbcnn.backends import DeviceUnavailableError, get_backend
 from pydbcnn.backends._cuda import device
 from pydbcnn.backends._cuda.source import COMPILE_OPTIONS, kernel_source
@@ -76,6 +77,12 @@ class FakeCupy(ModuleType):
         return SimpleNamespace(get_function=lambda name: name)
 
 
+def set_driver(monkeypatch, version):
+    """Let the driver know CUDA up to a version, 0 for no driver."""
+    for module in (cupy, device):
+        monkeypatch.setattr(module, "driver_version", lambda: version)
+
+
 @pytest.fixture
 def install(monkeypatch):
     """Let a driver and a CuPy be there."""
@@ -83,7 +90,7 @@ def install(monkeypatch):
     def let_be_there(cupy=None, *, driver=13000, headers="/include"):
         import cuda.pathfinder
 
-        monkeypatch.setattr(device, "driver_version", lambda: driver)
+        set_driver(monkeypatch, driver)
         monkeypatch.setitem(sys.modules, "cupy", cupy)
         monkeypatch.setattr(
             cuda.pathfinder, "find_nvidia_header_directory", lambda name: headers
@@ -237,8 +244,8 @@ def broken_cupy(tmp_path, monkeypatch):
     ],
 )
 def test_cupy_that_cannot_be_imported(monkeypatch, broken_cupy, code, cause):
-    monkeypatch.setattr(device, "driver_version", lambda: 12040)
-    monkeypatch.setattr(device, "cupy_versions", lambda: {"cupy-cuda13x": "14.2.0"})
+    set_driver(monkeypatch, 12040)
+    monkeypatch.setattr(cupy, "cupy_versions", lambda: {"cupy-cuda13x": "14.2.0"})
     broken_cupy(code)
     message = (
         rf"cannot be imported {cause}\. Run: "
@@ -249,7 +256,7 @@ def test_cupy_that_cannot_be_imported(monkeypatch, broken_cupy, code, cause):
 
 
 def test_several_packages_of_cupy_are_named(monkeypatch, broken_cupy):
-    monkeypatch.setattr(device, "driver_version", lambda: 13000)
+    set_driver(monkeypatch, 13000)
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "14.2.0")
     broken_cupy("raise ImportError('mixed up')")
     with pytest.raises(
@@ -277,9 +284,9 @@ def test_version_of_the_driver(monkeypatch, status, version):
         return FakeDriver(status)
 
     monkeypatch.setattr(ctypes, "CDLL", load)
-    device.driver_version.cache_clear()
-    assert device.driver_version() == version
-    device.driver_version.cache_clear()
+    cupy.driver_version.cache_clear()
+    assert cupy.driver_version() == version
+    cupy.driver_version.cache_clear()
 
 
 def run_without_gpu(code):
@@ -400,7 +407,7 @@ def test_blur_asks_for_the_device_when_it_blurs(install):
 def test_versions_name_the_gpu(install, monkeypatch, capsys):
     install(FakeCupy(capability=(12, 0)), driver=12090)
     monkeypatch.setattr(
-        device, "cupy_versions", lambda: {"cupy-cuda12x": "14.2.0", "cupy": "14.0"}
+        cupy, "cupy_versions", lambda: {"cupy-cuda12x": "14.2.0", "cupy": "14.0"}
     )
     pydbcnn.show_versions()
     shown = capsys.readouterr().out.splitlines()
@@ -424,7 +431,7 @@ def test_packages_of_cupy_that_are_not_there(monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    assert device.cupy_versions() == {"cupy-cuda12x": "14.1.0"}
+    assert cupy.cupy_versions() == {"cupy-cuda12x": "14.1.0"}
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from cuda_host import HostKernelError, HostRuntime, differing_orders
 from quantised import TOLERANCES, Layers, largest_error
 
 from pydbcnn._network.network import Network
+from pydbcnn._pixels.values import mirrored_tile
 from pydbcnn.backends._cuda import fused, fused_kernels, packing
 from pydbcnn.backends._cuda.arrays import ZERO, Image, Region
 from pydbcnn.backends._cuda.fused import FusedLayers
-from pydbcnn.backends.reference import ReferenceBackend, mirrored_tile
+from pydbcnn.backends.reference import ReferenceBackend
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 SIZES = [(2, 37, 70), (1, 1, 1), (1, 9, 61), (3, 5, 60), (1, 64, 3)]

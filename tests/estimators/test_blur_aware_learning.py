@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
 from pydbcnn import BlurEstimator, DBCNNDeblurrer, GaussianBlurTransformer
+from pydbcnn._estimators.deblurrer import fit_deblurrer
 from pydbcnn._network.inverse_filter import filter_radius
 from pydbcnn._training.checkpoint import Checkpoint
 from pydbcnn._training.loop import Training
@@ -109,9 +110,9 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     checkpoint = Checkpoint(tmp_path / "state.safetensors", {})
     monkeypatch.setattr(Training, "epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        quick_aware(**params)._fit(soft, sharp, checkpoint=checkpoint)
+        fit_deblurrer(quick_aware(**params), soft, sharp, checkpoint=checkpoint)
     monkeypatch.setattr(Training, "epoch", epoch)
-    model = quick_aware(**params)._fit(soft, sharp, checkpoint=checkpoint)
+    model = fit_deblurrer(quick_aware(**params), soft, sharp, checkpoint=checkpoint)
     assert bits(model) == bits(expected)
     assert model.loss_curve_ == expected.loss_curve_
     assert model.validation_scores_ == expected.validation_scores_

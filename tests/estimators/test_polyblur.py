@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from pydbcnn import GaussianBlurTransformer, PolyblurDeblurrer
-from pydbcnn._estimators.reblurring import gradient, without_halos
+from pydbcnn._estimators.polyblur import gradient, without_halos
 from pydbcnn.datasets import load_sample_images
 from pydbcnn.metrics import peak_signal_noise_ratio, psnr_scorer, ssim_scorer
 

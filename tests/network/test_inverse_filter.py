@@ -7,14 +7,9 @@ import pytest
 from scipy import integrate
 
 from pydbcnn._network import inverse_filter as _inverse_filter
-from pydbcnn._network.inverse_filter import (
-    MAX_RADIUS,
-    filter_radius,
-    gaussian_weights,
-    inverse_filter,
-)
+from pydbcnn._network.inverse_filter import MAX_RADIUS, filter_radius, inverse_filter
 from pydbcnn._network.network import unfold
-from pydbcnn._pixels.gaussian import gaussian_blur
+from pydbcnn._pixels.gaussian import gaussian_blur, gaussian_weights
 from pydbcnn.datasets import load_sample_images
 
 SIGMAS = (0.4, 1.0, 1.7, 3.0, 5.0)

@@ -15,14 +15,10 @@ from blur_models import (
 )
 from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
 
-from pydbcnn._pixels.images import as_pixels
-from pydbcnn._restoration.model import (
-    SHARP_BELOW,
-    DeblurModel,
-    _agreed,
-    check_sigmas,
-    sigma_of_tiles,
-)
+from pydbcnn._blur_estimation.tiles import sigma_of_tiles
+from pydbcnn._blur_estimation.tiles import smoothed_over_tiles as _agreed
+from pydbcnn._pixels.values import as_pixels
+from pydbcnn._restoration.model import SHARP_BELOW, DeblurModel, check_sigmas
 from pydbcnn.backends.cpu import CpuBackend
 from pydbcnn.backends.reference import ReferenceBackend
 

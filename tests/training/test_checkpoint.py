@@ -3,6 +3,7 @@
 import pytest
 
 from pydbcnn import DBCNNDeblurrer
+from pydbcnn._estimators.deblurrer import fit_deblurrer
 from pydbcnn._training.checkpoint import Checkpoint
 from pydbcnn._training.loop import Training
 
@@ -39,9 +40,9 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 
     monkeypatch.setattr(Training, "epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
+        fit_deblurrer(learner, blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
     monkeypatch.setattr(Training, "epoch", epoch)
-    learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
+    fit_deblurrer(learner, blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
     assert learner.loss_curve_ == curve
     for coef, other in zip(learner.coefs_, expected, strict=True):
         assert coef.tobytes() == other.tobytes()
@@ -49,22 +50,22 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 
 def test_a_checkpoint_of_another_run_is_refused(learner, sharp, blurred, tmp_path):
     path = tmp_path / "state.safetensors"
-    learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
+    fit_deblurrer(learner, blurred, sharp, checkpoint=Checkpoint(path, {"seed": 0}))
     with pytest.raises(
         ValueError, match=r"other settings.*seed was 0, is now 1.*Remove"
     ):
-        learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {"seed": 1}))
+        fit_deblurrer(learner, blurred, sharp, checkpoint=Checkpoint(path, {"seed": 1}))
 
 
 def test_a_damaged_checkpoint_is_refused(learner, sharp, blurred, tmp_path):
     path = tmp_path / "state.safetensors"
-    learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {}))
+    fit_deblurrer(learner, blurred, sharp, checkpoint=Checkpoint(path, {}))
     whole = path.read_bytes()
     for content in (whole[:-100], whole.replace(b'"counters"', b'"counterz"')):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"state\.safetensors .*damaged"):
-            learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {}))
+            fit_deblurrer(learner, blurred, sharp, checkpoint=Checkpoint(path, {}))
     learner.set_params(n_filters=(7, 4))
     path.write_bytes(whole)
     with pytest.raises(ValueError, match=r"damaged checkpoint.*params of shape"):
-        learner._fit(blurred, sharp, checkpoint=Checkpoint(path, {}))
+        fit_deblurrer(learner, blurred, sharp, checkpoint=Checkpoint(path, {}))
