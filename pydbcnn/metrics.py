@@ -187,7 +187,8 @@ def _pairs(y_true, y_pred):
 def _rows_or_images(y, name):
     if not holds_images(y) and np.ndim(y) == 2:
         # As in scikit-learn, rows of other numbers count as floats.
-        y = check_array(y, dtype=ROW_TYPES, input_name=name)[:, np.newaxis, :]
+        y = check_array(y, dtype=ROW_TYPES, input_name=name)
+        y = y[:, np.newaxis, :, np.newaxis]
     return as_images(y, name).each()
 
 

@@ -483,7 +483,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "coefs_")
         model = self._model()
         model.check_estimates_blur()
-        images = as_images(X, "X")
+        images = as_images(X, "X", n_channels=self.n_channels_in_)
         check_n_channels(images, self.n_channels_in_, "X")
         return sigmas_of_images(model.regressor, images, self.data_range, tile_size)
 

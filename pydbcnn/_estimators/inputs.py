@@ -29,7 +29,11 @@ def check_pairs(estimator, X, y, *, reset):
 
 
 def _image_pairs(estimator, X, y, reset):
-    X, y = as_images(X, "X"), as_images(y, "y")
+    n_channels = (None, None)
+    if not reset:
+        n_channels = estimator.n_channels_in_, estimator.n_channels_out_
+    X = as_images(X, "X", n_channels=n_channels[0])
+    y = as_images(y, "y", n_channels=n_channels[1])
     check_same_place(X.batches[0], y.batches[0])
     _check_layout(estimator, is_rows=False, reset=reset)
     if reset:
@@ -101,7 +105,7 @@ def check_X(estimator, X):
     """
     layout = getattr(estimator, "_layout", Layout(is_rows=False))
     if holds_images(X) or not layout.is_rows:
-        images = as_images(X, "X")
+        images = as_images(X, "X", n_channels=estimator.n_channels_in_)
         _check_layout(estimator, is_rows=False, reset=False)
         check_n_channels(images, estimator.n_channels_in_, "X")
         return images.batches, images.like

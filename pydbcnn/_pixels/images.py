@@ -14,6 +14,7 @@ _LAYOUTS = (
     "greyscale images of shape (n, height, width), images with channels of shape "
     "(n, height, width, channels), or a list of (height, width[, channels]) arrays"
 )
+_COLOURS = (3, 4)  # last axes of one image in RGB or RGBA, with an axis missing
 _HIGHEST = np.finfo(np.float32).max  # the engine computes in single precision
 _CHUNK = 2**18  # values that are looked at together, so that checks take no memory
 
@@ -70,7 +71,7 @@ def holds_images(X):
     return getattr(X, "ndim", 0) > 2 or is_image_list(X) or is_on_gpu(X)
 
 
-def as_images(X, name="X"):
+def as_images(X, name="X", *, n_channels=None):
     """Check images and bring them to one layout.
 
     Parameters
@@ -79,6 +80,9 @@ def as_images(X, name="X"):
         uint8, uint16, float32 or float64; of NumPy or on a GPU, where they stay.
     name : str, default="X"
         What error messages call it.
+    n_channels : int or None, default=None
+        Of the images that a model works on, where it has been fitted. Other images are
+        then left for `check_n_channels` to refuse.
 
     Returns
     -------
@@ -89,8 +93,8 @@ def as_images(X, name="X"):
     TypeError
         For pixels of another type, or a list of images from host and GPU.
     ValueError
-        For other dimensions, no images or pixels, NaN or infinity, mixed channels
-        or types, or more than 16 channels.
+        For other dimensions, a single image with three or four channels, no images or
+        pixels, NaN or infinity, mixed channels or types, or more than 16 channels.
     """
     if is_image_list(X):
         return _from_list(X, name)
@@ -107,6 +111,8 @@ def as_images(X, name="X"):
             f"{name} has {X.ndim} dimensions, shape {X.shape}: expected {_LAYOUTS}."
         )
     X = check_pixels(X, name)
+    if X.ndim == 3 and n_channels in (None, 1):
+        _refuse_one_image(X.shape, name)
     batch = X if X.ndim == 4 else X[..., np.newaxis]
     _check_channels(batch.shape[3], X.shape, name)
     return Images([batch], is_list=False, has_channels=X.ndim == 4)
@@ -206,6 +212,26 @@ def check_same_type(X_type, y_type, names=("X", "y")):
         )
 
 
+def _refuse_one_image(shape, name):
+    """Raise for one image with channels, which would pass for greyscale images."""
+    n_rows, _, n_columns = shape
+    if n_columns in _COLOURS and n_rows > 1:  # of a photograph, there are many rows
+        raise ValueError(
+            f"{name} of shape {shape} may be one image with {n_columns} channels, or "
+            f"{n_rows} greyscale images of {n_columns} columns. "
+            f"{_one_image(shape, name)}; for such narrow greyscale images, pass "
+            f"{name}[..., np.newaxis]."
+        )
+
+
+def _one_image(shape, name):
+    """What helps somebody who passed one image with channels."""
+    return (
+        f"A 3-D array is a stack of greyscale images; for one image of shape {shape} "
+        f"with channels, pass {name}[np.newaxis]"
+    )
+
+
 def check_n_channels(images, n_channels, name="X"):
     """Raise unless images have the channels that a network was made for."""
     if images.n_channels == n_channels:
@@ -216,10 +242,7 @@ def check_n_channels(images, n_channels, name="X"):
     )
     shape = images.batches[0].shape
     if not images.has_channels and not images.is_list and shape[2] == n_channels:
-        message += (
-            f" A 3-D array is a stack of greyscale images; for one image of shape "
-            f"{shape[:3]} with channels, pass {name}[np.newaxis]."
-        )
+        message += f" {_one_image(shape[:3], name)}."
     elif n_channels == 3 and images.n_channels == 1:
         message += " Repeat greyscale images: np.stack([image] * 3, axis=-1)."
     elif n_channels == 3 and images.n_channels == 4:

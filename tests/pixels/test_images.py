@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from quick_learners import quick, weights_of
 
-from pydbcnn import GaussianBlurTransformer
+from pydbcnn import (
+    AnisotropicGaussianBlurTransformer,
+    BlurEstimator,
+    DBCNNDeblurrer,
+    DefocusBlurTransformer,
+    GaussianBlurTransformer,
+    JPEGTransformer,
+    MotionBlurTransformer,
+    NoiseTransformer,
+    PolyblurDeblurrer,
+    estimate_blur,
+)
+from pydbcnn.metrics import peak_signal_noise_ratio, structural_similarity
 
 
 def test_read_only_memmapped_and_fortran_arrays(sharp, blurred, tmp_path):
@@ -142,3 +154,51 @@ def test_images_for_a_model_of_rows():
     deblurrer = quick().fit(np.zeros((20, 9)), np.zeros((20, 9)))
     with pytest.raises(ValueError, match=r"X holds images, but .* fitted on rows"):
         deblurrer.predict(np.zeros((1, 9, 9)))
+
+
+READERS = {
+    "blur": lambda X: GaussianBlurTransformer().transform(X),
+    "blur, fit": lambda X: GaussianBlurTransformer().fit(X),
+    "defocus": lambda X: DefocusBlurTransformer().transform(X),
+    "motion": lambda X: MotionBlurTransformer().transform(X),
+    "anisotropic": lambda X: AnisotropicGaussianBlurTransformer().transform(X),
+    "noise": lambda X: NoiseTransformer().transform(X),
+    "JPEG": lambda X: JPEGTransformer().transform(X),
+    "Polyblur": lambda X: PolyblurDeblurrer().predict(X),
+    "Polyblur, fit": lambda X: PolyblurDeblurrer().fit(X),
+    "Polyblur, estimate": lambda X: PolyblurDeblurrer().estimate_blur(X),
+    "estimate_blur": estimate_blur,
+    "blur estimator": lambda X: BlurEstimator().fit(X, np.ones(len(X))),
+    "fit": lambda X: quick().fit(X, X),
+    "grey model": lambda X: DBCNNDeblurrer.from_pretrained("mild-fast").predict(X),
+    "grey estimate": lambda X: DBCNNDeblurrer.from_pretrained(
+        "mild-fast"
+    ).estimate_blur(X),
+    "colour model": lambda X: DBCNNDeblurrer.from_pretrained("mild").predict(X),
+    "PSNR": lambda X: peak_signal_noise_ratio(X, X),
+    "SSIM": lambda X: structural_similarity(X, X),
+}
+
+
+@pytest.mark.parametrize("n_channels", [3, 4])
+@pytest.mark.parametrize("name", READERS)
+def test_one_colour_image_is_not_read_as_many_grey_ones(name, n_channels):
+    image = np.full((24, 20, n_channels), 100, np.uint8)
+    message = (
+        r"A 3-D array is a stack of greyscale images; for one image of shape "
+        rf"\(24, 20, {n_channels}\) with channels, pass \w+\[np\.newaxis\]"
+    )
+    if name == "colour model" and n_channels == 4:
+        message = "has 1 channel.*works on 3"
+    with pytest.raises(ValueError, match=message):
+        READERS[name](image)
+
+
+@pytest.mark.parametrize("width", [3, 4])
+def test_narrow_grey_images_have_a_way_to_be_passed(width):
+    narrow = np.random.RandomState(0).uniform(size=(5, 7, width))
+    blur = GaussianBlurTransformer()
+    given = blur.transform(narrow[..., np.newaxis])
+    np.testing.assert_array_equal(given[..., 0], np.stack(blur.transform([*narrow])))
+    # One image of a single row is none that anybody has taken.
+    np.testing.assert_array_equal(blur.transform(narrow[:1]), given[:1, ..., 0])
