@@ -22,8 +22,6 @@ cdef extern from "openmp.h" nogil:
     int omp_get_max_threads()
 
 cdef extern from "engine.h" nogil:
-    enum:
-        MAX_LAYERS
     ctypedef enum pixel_type:
         PIXEL_UINT8
         PIXEL_UINT16
@@ -78,7 +76,6 @@ cdef extern from "engine.h" nogil:
         double (*peak_loop)(long, float *) noexcept nogil
     ctypedef struct engine_table "engine":
         const char *name
-        int lanes
         forward_kernels float32
         forward_kernels bfloat16
         size_t (*block_scratch)(const network_shape *, int, int) noexcept nogil
@@ -129,10 +126,6 @@ cdef class Engine:
     @property
     def name(self):
         return self.table.name.decode()
-
-    @property
-    def lanes(self):
-        return self.table.lanes
 
     @property
     def precisions(self):

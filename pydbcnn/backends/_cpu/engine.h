@@ -77,7 +77,6 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    int lanes; /* floats in a vector */
     forward_kernels float32;
     forward_kernels bfloat16; /* NULL where the instruction set has no such products */
 
