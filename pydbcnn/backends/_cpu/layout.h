@@ -43,6 +43,7 @@ enum {
     POINTS = 6,  /* products for them, a side */
     MAX_BLOCKS = 5, /* 3x3 blocks of the largest kernel, a side */
 };
+_Static_assert(3 * MAX_BLOCKS >= MAX_KERNEL, "blocks of 3x3 cover every kernel");
 
 INLINE int blocks_across(int kernel)
 {
