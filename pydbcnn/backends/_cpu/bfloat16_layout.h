@@ -82,7 +82,7 @@ INLINE size_t bf16_layer_size(const bf16_layer *layer)
 static size_t bf16_packed_size(const network_shape *net, int backward)
 {
     (void)backward; /* there is no backward pass in this precision */
-    size_t size = surroundings_size(net);
+    size_t size = outer_weights_size(net);
     for (int l = 0; l < net->n_layers; l++) {
         const bf16_layer layer = describe_bf16(net, l);
         size += bf16_layer_size(&layer);
@@ -138,9 +138,9 @@ static void bf16_pack(const network_shape *net, const float *params, int backwar
 {
     memset(packed, 0, bf16_packed_size(net, backward) * sizeof(float));
     const float *all = params;
-    float *surroundings = packed;
+    float *outer = packed;
     params += quadrant_count(net);
-    packed += surroundings_size(net);
+    packed += outer_weights_size(net);
     for (int l = 0; l < net->n_layers; l++) {
         const bf16_layer layer = describe_bf16(net, l);
         pack_bf16_layer(net, l, params, (uint16_t *)packed,
@@ -148,7 +148,7 @@ static void bf16_pack(const network_shape *net, const float *params, int backwar
         params += weight_count(net, l) + net->layers[l].outputs;
         packed += bf16_layer_size(&layer);
     }
-    pack_surroundings(net, all, params, surroundings);
+    pack_outer_weights(net, all, params, outer);
 }
 
 #endif

@@ -196,7 +196,7 @@ INLINE void make_filtered(const network_shape *net, const packed_weights *weight
         outputs[k] = ring_row(&tile->filtered, row + k);
     const filter_task task = {
         .rows = rows, .kernel = net->filter, .step = map->channels,
-        .weights = weights->surroundings.filter, .outputs = outputs,
+        .weights = weights->outer.filter, .outputs = outputs,
         .count = map->width * map->channels,
     };
     if (net->filter > 1)
@@ -271,7 +271,7 @@ static void forward_tile(const network_shape *net, const float *packed,
         made[l + 1] += rows_at_once(net, l);
         add_time(&watch, time_of_layer(net, l));
         if (l == last - 1)
-            advance_tail(net, &weights.surroundings, batch, &place, &watch, DOT_ROWS,
+            advance_tail(net, &weights.outer, batch, &place, &watch, DOT_ROWS,
                          &tile.tail);
     }
 }

@@ -278,7 +278,7 @@ INLINE int read_rows(const network_shape *net, const image_batch *batch,
 }
 
 /* Row `row` of map 0 in single precision: read, and filtered FILTER_ROWS rows at once. */
-INLINE int bf16_make_pixels(const network_shape *net, const surrounding_weights *weights,
+INLINE int bf16_make_pixels(const network_shape *net, const outer_weights *weights,
                             const image_batch *batch, const tile_place *place,
                             stopwatch *watch, const bf16_tile *tile, int read, int row)
 {
@@ -323,7 +323,7 @@ static void bf16_forward_tile(const network_shape *net, const float *packed,
                               const image_batch *batch, ptrdiff_t number, float *scratch)
 {
     const tile_place place = place_tile(batch, number);
-    const surrounding_weights weights = find_surroundings(net, packed);
+    const outer_weights weights = find_outer_weights(net, packed);
     stopwatch watch = start_stopwatch(batch->seconds);
     bf16_tile tile;
     bf16_lay_out(net, place.height, place.width, &tile, scratch);
@@ -340,7 +340,7 @@ static void bf16_forward_tile(const network_shape *net, const float *packed,
                                 arrived);
         stack_rows(&tile, arrived, tile.input.channels);
         add_time(&watch, time_of_pixels(net));
-        if (bf16_make_rows(net, packed + surroundings_size(net), &watch, &tile, arrived))
+        if (bf16_make_rows(net, packed + outer_weights_size(net), &watch, &tile, arrived))
             advance_tail(net, &weights, batch, &place, &watch, 1, &tile.tail);
     }
     end_products();

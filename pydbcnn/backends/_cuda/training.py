@@ -9,7 +9,7 @@ from .chunks import chunks
 from .fused import FusedLayers
 from .fused_kernels import is_fused
 from .layers import PLAIN, Layers, add_partials, add_weights_gradient, convolve
-from .surroundings import (
+from .outer_layers import (
     ADDED,
     back_projection,
     combination,
