@@ -8,7 +8,7 @@ from quantised import TOLERANCES, Layers, largest_error
 from pydbcnn._network.network import Network, unfold
 from pydbcnn.backends import reference
 from pydbcnn.backends._cuda import bands as banding
-from pydbcnn.backends._cuda import layers, surroundings, training
+from pydbcnn.backends._cuda import layers, outer_layers, training
 from pydbcnn.backends._cuda.arrays import MIRROR, ZERO, Image, Region
 from pydbcnn.backends._cuda.bands import bands
 from pydbcnn.backends._cuda.chunks import map_bytes
@@ -240,14 +240,14 @@ def test_correlation_of_channels(side, blend):
     kernel = random_state.normal(size=(side, side)).astype(np.float32)
     out = runtime.xp.empty(image.shape, np.float32)
     device = Image(runtime.to_device(image), outside=ZERO)
-    surroundings.correlate_channels(
+    outer_layers.correlate_channels(
         runtime,
         device,
         Image(out),
         Region(2, 0, 0, 40, 70),
         runtime.to_device(kernel),
         base=device,
-        blend=getattr(surroundings, blend),
+        blend=getattr(outer_layers, blend),
     )
     margin = side // 2
     padded = np.pad(image, ((0, 0), (margin,) * 2, (margin,) * 2, (0, 0)))
@@ -261,7 +261,7 @@ def test_the_filter_is_unfolded_and_mirrors():
     runtime, random_state = HostRuntime(), np.random.RandomState(0)
     image = random_state.randint(256, size=(1, 9, 5, 3)).astype(np.uint8)
     quadrant = random_state.normal(size=(4, 4)).astype(np.float32)
-    output = surroundings.filtered(
+    output = outer_layers.filtered(
         runtime,
         runtime.to_device(quadrant),
         Image(runtime.to_device(image), scale=255.0, outside=MIRROR),

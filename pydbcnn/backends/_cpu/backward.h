@@ -203,7 +203,7 @@ INLINE void forward_block(const network_shape *net, const packed_weights *weight
         for (int row = 0; row < maps[l + 1].height; row += rows_at_once(net, l))
             make_rows(net, weights, maps, l, row, scratch);
     add_input(net, maps, 0, estimate->height);
-    make_tail(net, &weights->surroundings, &tile->tail);
+    make_tail(net, &weights->outer, &tile->tail);
 }
 
 /* Deltas of the estimate of the layers, from those of what follows them. */
@@ -316,7 +316,7 @@ static double block_gradient(const network_shape *net, const float *packed,
                           (ptrdiff_t)left * outputs;
 
     forward_block(net, &weights, &tile, for_layers);
-    const double squares = tail_gradient(net, &weights.surroundings, &tile.tail, target,
+    const double squares = tail_gradient(net, &weights.outer, &tile.tail, target,
                                          target_stride, batch->delta_scale, &deltas,
                                          gradient);
     estimate_deltas(&deltas, &maps[last]);

@@ -24,6 +24,12 @@ cdef extern from "openmp.h" nogil:
 cdef extern from "engine.h" nogil:
     enum:
         MAX_LAYERS
+        MAX_KERNEL
+        MAX_CHANNELS
+        MAX_FILTERS
+        MAX_FILTER_SIZE
+        MAX_BACK_PROJECTIONS
+        MAX_BACK_PROJECTION_SIZE
     ctypedef enum pixel_type:
         PIXEL_UINT8
         PIXEL_UINT16
@@ -42,7 +48,7 @@ cdef extern from "engine.h" nogil:
         int reblur
         int projection
         int combine
-        layer_shape layers[8]
+        layer_shape layers[MAX_LAYERS]
     ctypedef struct image_batch:
         const char *input
         char *output
@@ -78,7 +84,6 @@ cdef extern from "engine.h" nogil:
         double (*peak_loop)(long, float *) noexcept nogil
     ctypedef struct engine_table "engine":
         const char *name
-        int lanes
         forward_kernels float32
         forward_kernels bfloat16
         size_t (*block_scratch)(const network_shape *, int, int) noexcept nogil
@@ -116,6 +121,27 @@ cdef float *allocate(size_t count) noexcept nogil:
     return <float *> aligned_alloc(64, whole_lines(count) * sizeof(float))
 
 
+def limits():
+    """The largest networks that the engines take.
+
+    Returns
+    -------
+    limits : dict of str to int
+        By names in the manner of `Network`: how many layers, filters of a layer,
+        channels of an image and back-projections there may be at most; and the
+        largest sides of the kernels of layers, of the filter and of back-projections.
+    """
+    return {
+        "layers": MAX_LAYERS,
+        "kernel_size": MAX_KERNEL,
+        "filters": MAX_FILTERS,
+        "channels": MAX_CHANNELS,
+        "filter_size": MAX_FILTER_SIZE,
+        "back_projections": MAX_BACK_PROJECTIONS,
+        "back_projection_size": MAX_BACK_PROJECTION_SIZE,
+    }
+
+
 def request_amx():
     """Ask the system for the registers of AMX; whether it granted them."""
     return bool(pydbcnn_request_amx())
@@ -129,10 +155,6 @@ cdef class Engine:
     @property
     def name(self):
         return self.table.name.decode()
-
-    @property
-    def lanes(self):
-        return self.table.lanes
 
     @property
     def precisions(self):

@@ -4,10 +4,27 @@
 #ifndef PYDBCNN_ENGINE_H
 #define PYDBCNN_ENGINE_H
 
+#include <limits.h>
 #include <stddef.h>
 
-enum { MAX_LAYERS = 8, MAX_KERNEL = 15, MAX_CHANNELS = 16 };
-enum { MAX_FILTER = 41, MAX_BACK_PROJECTIONS = 4 };
+/* The largest networks that the engine takes.  Arrays of fixed size rely on these
+ * numbers, and callers check networks against them: Python sees them as `limits` of
+ * bindings.pyx. */
+enum {
+    MAX_LAYERS = 8,
+    MAX_KERNEL = 15,         /* side of the kernel of a layer */
+    MAX_CHANNELS = 16,       /* of the input image, and of the output */
+    MAX_FILTERS = 4096,      /* of a hidden layer; see the assertion below */
+    MAX_FILTER_SIZE = 41,    /* side of the filter in front of the layers */
+    MAX_BACK_PROJECTIONS = 4,
+    /* Side of the kernels of a back-projection: the loop of the filter applies them. */
+    MAX_BACK_PROJECTION_SIZE = MAX_FILTER_SIZE,
+};
+
+/* No array depends on the number of filters, but the weights of one filter, kernel x
+ * kernel x inputs, are counted in ints. */
+_Static_assert((long long)MAX_KERNEL * MAX_KERNEL * MAX_FILTERS <= INT_MAX,
+               "an int counts the weights of a filter");
 
 /* Element types of the images that a tile reads and writes. */
 typedef enum { PIXEL_UINT8, PIXEL_UINT16, PIXEL_FLOAT32, PIXEL_FLOAT64 } pixel_type;
@@ -77,7 +94,6 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    int lanes; /* floats in a vector */
     forward_kernels float32;
     forward_kernels bfloat16; /* NULL where the instruction set has no such products */
 

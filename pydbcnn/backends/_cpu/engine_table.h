@@ -14,7 +14,6 @@
 
 const engine ENGINE_SYMBOL(ENGINE_NAME) = {
     .name = ENGINE_TEXT(ENGINE_NAME),
-    .lanes = LANES,
     .float32 = {packed_size, pack, tile_scratch, forward_tile, peak_loop},
 #if defined(__AVX512BF16__)
     .bfloat16 = {bf16_packed_size, bf16_pack, bf16_tile_scratch, bf16_forward_tile,

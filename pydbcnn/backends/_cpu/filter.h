@@ -17,8 +17,10 @@
 
 enum {
     FILTER_FLOATS = FILTER_VECTORS * LANES, /* of a row, made at once */
-    MAX_FILTER_ROWS = MAX_FILTER + FILTER_ROWS - 1, /* of inputs */
+    MAX_FILTER_ROWS = MAX_FILTER_SIZE + FILTER_ROWS - 1, /* of inputs */
 };
+_Static_assert(MAX_BACK_PROJECTION_SIZE <= MAX_FILTER_SIZE,
+               "back-projections have MAX_FILTER_ROWS rows of inputs, too");
 
 typedef struct {
     const float *const *rows; /* kernel + FILTER_ROWS - 1 input rows */

@@ -14,7 +14,13 @@
 #include "stopwatch.h"
 #include "winograd.h"
 
-enum { MAX_ROWS = 4 }; /* made at once: SQUARE or DOT_ROWS */
+enum {
+    MAX_ROWS = 4, /* made at once: SQUARE or DOT_ROWS */
+    /* Rows of input that these see: at most 3 blocks - 1 more, see `overlap`. */
+    MAX_INPUT_ROWS = MAX_ROWS + 3 * MAX_BLOCKS - 1,
+};
+_Static_assert((int)SQUARE <= (int)MAX_ROWS && (int)DOT_ROWS <= (int)MAX_ROWS,
+               "no layer makes more than MAX_ROWS rows at once");
 
 /* The maps of a tile.  The blurred input is map 0, unless it is filtered or used later:
  * then map 0 is made of it, a few rows at a time, in the order of their pixels, which
@@ -161,7 +167,7 @@ INLINE void apply_transformed(const network_shape *net, const packed_weights *we
 INLINE void make_rows(const network_shape *net, const packed_weights *weights,
                       const tile_map *maps, int l, int row, float *scratch)
 {
-    const float *rows[MAX_KERNEL + 2 + SQUARE];
+    const float *rows[MAX_INPUT_ROWS];
     float *outputs[MAX_ROWS];
     const int step = rows_at_once(net, l);
     for (int k = 0; k < step + overlap(net, l); k++)
@@ -190,7 +196,7 @@ INLINE void make_filtered(const network_shape *net, const packed_weights *weight
         outputs[k] = ring_row(&tile->filtered, row + k);
     const filter_task task = {
         .rows = rows, .kernel = net->filter, .step = map->channels,
-        .weights = weights->surroundings.filter, .outputs = outputs,
+        .weights = weights->outer.filter, .outputs = outputs,
         .count = map->width * map->channels,
     };
     if (net->filter > 1)
@@ -265,7 +271,7 @@ static void forward_tile(const network_shape *net, const float *packed,
         made[l + 1] += rows_at_once(net, l);
         add_time(&watch, time_of_layer(net, l));
         if (l == last - 1)
-            advance_tail(net, &weights.surroundings, batch, &place, &watch, DOT_ROWS,
+            advance_tail(net, &weights.outer, batch, &place, &watch, DOT_ROWS,
                          &tile.tail);
     }
 }

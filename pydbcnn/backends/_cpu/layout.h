@@ -2,7 +2,7 @@
  *
  * `params` is the network's flat vector: per layer the HWIO weights (kernel row,
  * kernel column, input, output), then the biases.  What surrounds the layers comes
- * before and behind, see surroundings.h; packed, it comes first.
+ * before and behind, see outer_layers.h; packed, it comes first.
  *
  * Packed, channels of hidden layers are padded to whole vectors with zeros, and
  * these layouts serve the loops:
@@ -17,7 +17,7 @@
 #define PYDBCNN_LAYOUT_H
 
 #include "engine.h"
-#include "surroundings.h"
+#include "outer_layers.h"
 #include "vector.h"
 
 #include <string.h>
@@ -43,6 +43,7 @@ enum {
     POINTS = 6,  /* products for them, a side */
     MAX_BLOCKS = 5, /* 3x3 blocks of the largest kernel, a side */
 };
+_Static_assert(3 * MAX_BLOCKS >= MAX_KERNEL, "blocks of 3x3 cover every kernel");
 
 INLINE int blocks_across(int kernel)
 {
@@ -120,7 +121,7 @@ INLINE size_t flipped_size(const network_shape *net, int l)
 
 /* Pointers into a packed vector. */
 typedef struct {
-    surrounding_weights surroundings;
+    outer_weights outer;
     const float *forward[MAX_LAYERS];
     const float *bias[MAX_LAYERS];
     const float *flipped[MAX_LAYERS];
@@ -128,8 +129,8 @@ typedef struct {
 
 INLINE packed_weights find_weights(const network_shape *net, const float *packed)
 {
-    packed_weights found = {.surroundings = find_surroundings(net, packed)};
-    packed += surroundings_size(net);
+    packed_weights found = {.outer = find_outer_weights(net, packed)};
+    packed += outer_weights_size(net);
     for (int l = 0; l < net->n_layers; l++) {
         found.forward[l] = packed;
         packed += forward_size(net, l);
@@ -155,7 +156,7 @@ INLINE size_t filter_place(int taps, int tap, int filters, int filter)
 
 static size_t packed_size(const network_shape *net, int backward)
 {
-    size_t size = surroundings_size(net);
+    size_t size = outer_weights_size(net);
     for (int l = 0; l < net->n_layers; l++)
         size += forward_size(net, l) + bias_size(net, l) +
                 (backward ? flipped_size(net, l) : 0);
@@ -251,7 +252,7 @@ static void pack(const network_shape *net, const float *params, int backward,
                net->layers[l].outputs * sizeof(float));
         params += net->layers[l].outputs;
     }
-    pack_surroundings(net, all, params, packed);
+    pack_outer_weights(net, all, params, packed);
 }
 
 #endif

@@ -1,5 +1,7 @@
-/* The multiply-adds of single precision that an instruction set can make at most: the
- * measure for the other loops.  Those of bfloat16 are beside their products. */
+/* A loop of nothing but multiply-adds of single precision in registers: what an
+ * instruction set can compute at most, as a measure for the other loops.  Only
+ * benchmarks and tests run it, through `CpuBackend.peak_rate`.  Its twins for bfloat16
+ * lie beside the products, in products_avx512.h and products_amx.h. */
 #ifndef PYDBCNN_PEAK_H
 #define PYDBCNN_PEAK_H
 

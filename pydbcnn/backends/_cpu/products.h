@@ -17,6 +17,7 @@ enum {
     TILE = 16,             /* filters, or pixels, of a tile */
     BLOCK_PIXELS = 2 * TILE, /* pixels multiplied together */
 };
+_Static_assert((int)TILE == LANES, "a vector holds one sum for each filter of a tile");
 
 typedef struct {
     const uint16_t *const *rows; /* input rows under the kernel */

@@ -1,4 +1,5 @@
-/* Where the time of a tile goes, if somebody asks. */
+/* Measures how much time of a tile each layer takes.  Only benchmarks and tests ask for
+ * that, through `CpuBackend.layer_seconds`; a prediction does not read the clock. */
 #ifndef PYDBCNN_STOPWATCH_H
 #define PYDBCNN_STOPWATCH_H
 

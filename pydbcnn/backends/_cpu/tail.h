@@ -4,13 +4,13 @@
  * Stage 2 i makes the map x - K * s of back-projection i, and stage 2 i + 1 the next
  * estimate, s + P * (x - K * s).  Map 0 is the estimate of the layers.  As between the
  * layers, rows are made as soon as those that they need are there. */
-#ifndef PYDBCNN_BACK_PROJECTION_H
-#define PYDBCNN_BACK_PROJECTION_H
+#ifndef PYDBCNN_TAIL_H
+#define PYDBCNN_TAIL_H
 
 #include "maps.h"
+#include "outer_layers.h"
 #include "pixels.h"
 #include "stopwatch.h"
-#include "surroundings.h"
 
 typedef struct {
     tile_map maps[MAX_STAGES + 1];
@@ -72,7 +72,7 @@ INLINE void add_to(const float *summand, int count, float *values)
 }
 
 /* FILTER_ROWS rows of map `stage + 1`, from row `row` on. */
-INLINE void make_stage_rows(const network_shape *net, const surrounding_weights *weights,
+INLINE void make_stage_rows(const network_shape *net, const outer_weights *weights,
                             const tile_tail *tail, int stage, int row)
 {
     const float *rows[MAX_FILTER_ROWS];
@@ -135,8 +135,7 @@ static void combine_row(const network_shape *net, const float *weights,
 }
 
 /* Row `row` of the result: of the last map, or of what is combined. */
-INLINE const float *result_row(const network_shape *net,
-                               const surrounding_weights *weights,
+INLINE const float *result_row(const network_shape *net, const outer_weights *weights,
                                const tile_tail *tail, int row)
 {
     const int last = stage_count(net);
@@ -148,7 +147,7 @@ INLINE const float *result_row(const network_shape *net,
     return tail->combined;
 }
 
-INLINE void finish_rows(const network_shape *net, const surrounding_weights *weights,
+INLINE void finish_rows(const network_shape *net, const outer_weights *weights,
                         const image_batch *batch, const tile_place *place,
                         stopwatch *watch, tile_tail *tail)
 {
@@ -165,7 +164,7 @@ INLINE void finish_rows(const network_shape *net, const surrounding_weights *wei
 }
 
 /* `rows` rows have come to map 0: all that they make possible is made and written. */
-static void advance_tail(const network_shape *net, const surrounding_weights *weights,
+static void advance_tail(const network_shape *net, const outer_weights *weights,
                          const image_batch *batch, const tile_place *place,
                          stopwatch *watch, int rows, tile_tail *tail)
 {

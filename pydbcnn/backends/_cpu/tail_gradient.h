@@ -68,7 +68,7 @@ INLINE tail_deltas lay_out_deltas(const network_shape *net, int height, int widt
 }
 
 /* All rows of all maps behind the first. */
-INLINE void make_tail(const network_shape *net, const surrounding_weights *weights,
+INLINE void make_tail(const network_shape *net, const outer_weights *weights,
                       const tile_tail *tail)
 {
     for (int stage = 0; stage < stage_count(net); stage++)
@@ -85,7 +85,7 @@ INLINE void clear_tail(const network_shape *net, const tile_tail *tail)
 }
 
 /* Deltas of the result, and the sum of squared errors. */
-INLINE double output_deltas(const network_shape *net, const surrounding_weights *weights,
+INLINE double output_deltas(const network_shape *net, const outer_weights *weights,
                             const tile_tail *tail, const float *target,
                             ptrdiff_t target_stride, float scale,
                             const delta_plane *plane)
@@ -153,7 +153,7 @@ static void combination_gradient(const network_shape *net, const float *weights,
 }
 
 /* FILTER_ROWS rows of deltas through the transpose of stage `stage`, into `rows`. */
-INLINE void transposed_rows(const network_shape *net, const surrounding_weights *weights,
+INLINE void transposed_rows(const network_shape *net, const outer_weights *weights,
                             const tail_deltas *deltas, int stage, int row)
 {
     const float *rows[MAX_FILTER_ROWS];
@@ -173,7 +173,7 @@ INLINE void transposed_rows(const network_shape *net, const surrounding_weights 
 
 /* Deltas of map `stage`.  Of K * s, which is subtracted, they are the negative; and an
  * estimate also has those of the next one, to which it is added. */
-INLINE void stage_deltas(const network_shape *net, const surrounding_weights *weights,
+INLINE void stage_deltas(const network_shape *net, const outer_weights *weights,
                          const tail_deltas *deltas, int stage)
 {
     const delta_plane *to = &deltas->maps[stage];
@@ -236,7 +236,7 @@ static void kernel_gradient(const tile_map *map, const delta_plane *plane, int k
 
 /* Adds the gradient of all parameters behind the layers, in their order; leaves the
  * deltas of the estimate of the layers, and returns the sum of squared errors. */
-INLINE double tail_gradient(const network_shape *net, const surrounding_weights *weights,
+INLINE double tail_gradient(const network_shape *net, const outer_weights *weights,
                             const tile_tail *tail, const float *target,
                             ptrdiff_t target_stride, float scale,
                             const tail_deltas *deltas, float *gradient)

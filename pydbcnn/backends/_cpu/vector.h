@@ -38,6 +38,9 @@ enum { PIXELS = 6, DOT_ROWS = 2, DOT_PIXELS = 2, FILTER_ROWS = 4 };
 enum { VECTORS = 2 };  /* vectors of filters in a block */
 enum { DOT_TAPS = 5 }; /* rows of a kernel that are held at once */
 enum { FILTER_VECTORS = 2 }; /* vectors of a row of a filtered image */
+_Static_assert(VECTORS == 2, "loops over filters make blocks of one or two vectors");
+_Static_assert(16 % LANES == 0, "buffers begin at multiples of 16 floats");
+_Static_assert((int)DOT_PIXELS <= LANES, "one vector takes the sums of DOT_PIXELS");
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef int mask __attribute__((vector_size(4 * LANES)));
@@ -160,6 +163,10 @@ INLINE int even_part(int total, int most)
 {
     return divide_up(total, divide_up(total, most));
 }
+
+_Static_assert((int)PIXELS <= 12 && (int)FILTER_ROWS <= 12 && (int)DOT_TAPS <= 12 &&
+                   (int)DOT_PIXELS <= 12,
+               "WITH_BLOCK has a case for each size of a block");
 
 /* Makes `call` with `block` as a constant of the value of `size`, which is at most
  * `most`: only with constant sizes do the sums of a block stay in registers. */

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .fused import FusedLayers
 from .fused_kernels import is_fused
 from .layers import Layers
-from .surroundings import back_projection, combination, filtered, new_image
+from .outer_layers import back_projection, combination, filtered, new_image
 
 
 @dataclass

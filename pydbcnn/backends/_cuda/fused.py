@@ -11,7 +11,7 @@ from .fused_kernels import (
     segment_height,
 )
 from .layers import add_partials, slice_of_layers
-from .surroundings import new_image
+from .outer_layers import new_image
 
 
 class FusedLayers:

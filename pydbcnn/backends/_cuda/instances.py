@@ -1,4 +1,8 @@
-"""Every kernel that a run can need: what the tests compile and look at."""
+"""The list of all kernels with their template arguments, for tests and benchmarks.
+
+A prediction or a fit does not need it. It lets the tests compile every kernel that any
+network could ask for, and benchmarks report what each of them needs.
+"""
 
 from ..._network.network import Network
 from . import blur, fused_kernels, layers

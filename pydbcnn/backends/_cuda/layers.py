@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from .arrays import ZERO
 from .chunks import chunks
-from .surroundings import as_single_precision, copy, covers, new_image
+from .outer_layers import as_single_precision, copy, covers, new_image
 
 KERNEL_TYPES = {"float32": "Float32", "tf32": "Tf32", "bfloat16": "Bfloat16"}
 MAPS_BUDGET = 2**25  # bytes of the maps of a part, which then stay in a large cache

@@ -6,7 +6,7 @@ from .arrays import ZERO, Image, Region
 from .chain import Chain
 from .chunks import chunks
 from .layers import PLAIN, add_partials, add_weights_gradient, convolve
-from .surroundings import ADDED, correlate_channels, new_image
+from .outer_layers import ADDED, correlate_channels, new_image
 
 TRAINING_BUDGET = 2**28  # bytes of the maps of a part of a batch, and of their deltas
 

@@ -6,8 +6,8 @@
  *
  * Packed, kernels lie as filter.h reads them; behind each one lies the same with rows
  * and columns reversed, for the backward pass.  A, B and b lie as they are. */
-#ifndef PYDBCNN_SURROUNDINGS_H
-#define PYDBCNN_SURROUNDINGS_H
+#ifndef PYDBCNN_OUTER_LAYERS_H
+#define PYDBCNN_OUTER_LAYERS_H
 
 #include "filter.h"
 
@@ -110,7 +110,7 @@ INLINE size_t tail_count(const network_shape *net)
            net->n_back_projections * (kernel_count(net, 0) + kernel_count(net, 1));
 }
 
-INLINE size_t surroundings_size(const network_shape *net)
+INLINE size_t outer_weights_size(const network_shape *net)
 {
     size_t size = filter_size(net) + aligned_floats(combination_count(net));
     for (int stage = 0; stage < stage_count(net); stage++)
@@ -123,12 +123,11 @@ typedef struct {
     const float *kernels[MAX_STAGES];
     const float *flipped[MAX_STAGES];
     const float *combination;
-} surrounding_weights;
+} outer_weights;
 
-INLINE surrounding_weights find_surroundings(const network_shape *net,
-                                             const float *packed)
+INLINE outer_weights find_outer_weights(const network_shape *net, const float *packed)
 {
-    surrounding_weights found = {.filter = packed};
+    outer_weights found = {.filter = packed};
     packed += filter_size(net);
     for (int stage = 0; stage < stage_count(net); stage++) {
         const size_t size = aligned_floats(kernel_count(net, stage));
@@ -158,10 +157,10 @@ INLINE void pack_kernel(int kernel, const float *weights, float *direct, float *
 }
 
 /* `params` and `behind`: the whole vector, and what follows the layers in it. */
-INLINE void pack_surroundings(const network_shape *net, const float *params,
-                              const float *behind, float *packed)
+INLINE void pack_outer_weights(const network_shape *net, const float *params,
+                               const float *behind, float *packed)
 {
-    const surrounding_weights place = find_surroundings(net, packed);
+    const outer_weights place = find_outer_weights(net, packed);
     if (net->filter > 1)
         pack_filter(net, params, (float *)place.filter);
     for (int stage = 0; stage < stage_count(net); stage++) {
