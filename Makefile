@@ -15,6 +15,7 @@
 #                              was interrupted
 #   make docs                  the documentation, docs/_build/html
 #   make lint                  ruff and cython-lint
+#   make map                   the table of modules in CONTRIBUTING.md
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,7 +25,7 @@ SOURCES := setup.py pyproject.toml $(shell find pydbcnn -type f -not -name '*.py
 	-not -name '*.so' -not -name 'bindings.c')
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-minimum sanitize bench bench-gpu evaluate train-models docs lint clean
+.PHONY: demo test test-minimum sanitize bench bench-gpu evaluate train-models docs lint map clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py $(if $(PHOTO),"$(PHOTO)")
@@ -106,6 +107,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PATH="$(abspath $(BIN)):$$PATH" cython-lint pydbcnn # it calls pycodestyle
+
+map: $(VENV)/.test
+	$(BIN)/python -P tests/test_structure.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
