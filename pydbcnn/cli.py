@@ -41,7 +41,7 @@ def main(arguments=None):
     Parameters
     ----------
     arguments : list of str, optional
-        The words of the command; those of the process unless told.
+        The words of the command. None takes those of the process.
 
     Returns
     -------

@@ -141,7 +141,7 @@ def find_model(name):
 
 
 def estimate_blur(images, *, tile_size=None, model="robust", data_range=None):
-    """Tell how blurred images are.
+    """Estimate how blurred images are.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def estimate_blur(images, *, tile_size=None, model="robust", data_range=None):
 
     See Also
     --------
-    BlurEstimator : Learns to tell the blur of images of your own.
+    BlurEstimator : Learns to estimate the blur of images of your own.
 
     Examples
     --------

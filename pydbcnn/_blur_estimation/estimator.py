@@ -1,4 +1,4 @@
-"""BlurEstimator: learns to tell how blurred an image is."""
+"""BlurEstimator: learns to estimate how blurred an image is."""
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -21,17 +21,17 @@ from .statistics import as_seen, regions_on_host, statistics_of
 from .tiles import sigmas_of_images
 
 _SMALLEST_CROP = 64
-_PARTS_PER_THREAD = 4  # of images, that wait on the host to be looked at
+_PARTS_PER_THREAD = 4  # parts of images that are fetched before threads need them
 _MAX_SIGMA = 1e6  # pixels of sigma: no image is so large
 _BATCH_SIZE = 128
 # Rates of the solver, and the share of the epochs after which each ends: falling, so
-# that the mean error does not hang on which samples came last.
+# that the error depends little on which samples came last.
 _RATES = ((2e-3, 0.7), (4e-4, 0.9), (8e-5, 1.0))
 _CONSTANT = 1e-6  # deviation of a statistic that differs by rounding alone
 
 
 class BlurEstimator(RegressorMixin, BaseEstimator):
-    """Tells the sigma of the Gaussian blur of images, blind.
+    """Estimates the sigma of the Gaussian blur of images, blind.
 
     An image becomes 125 statistics: power in rings of frequencies, the width of its
     edges [1]_, the steepest step for a given contrast. Small neural networks, trained
@@ -202,7 +202,7 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X, *, tile_size=None):
-        """Tell how blurred images are.
+        """Estimate how blurred images are.
 
         Parameters
         ----------
@@ -268,8 +268,9 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         for image in images.each():
             parts.append(image)
             parts += [_crop(image, random_state) for _ in range(self.n_crops)]
-        # What lies on a GPU is fetched by this thread, on whose stream it was made, and
-        # a few parts at a time: a pool takes all that it is given at once.
+        # Parts of images on a GPU are copied by this thread, since they were made on its
+        # stream, and a few at a time, since a pool of threads takes all that it is given
+        # at once.
         regions = map(regions_on_host, parts)
         n_threads = thread_count()
         samples = []

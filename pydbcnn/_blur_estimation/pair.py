@@ -6,7 +6,7 @@ from .._pixels.device import to_host
 from .._pixels.gaussian import MAX_SIGMA, gaussian_blur
 from .._pixels.values import grey
 
-_WINDOW = 128  # pixels: enough to tell, and quick
+_WINDOW = 128  # pixels of a side: enough for a good estimate, and quick
 
 
 def sigma_of_pair(blurred, sharp):

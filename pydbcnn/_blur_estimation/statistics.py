@@ -66,7 +66,7 @@ def as_seen(parts, data_range):
 
 
 def blur_statistics(image, data_range):
-    """Statistics of one image, as `seen_regions` takes it, that tell about its blur.
+    """Statistics of one image, as `seen_regions` takes it, that depend on its blur.
 
     Returns
     -------

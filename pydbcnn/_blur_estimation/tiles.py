@@ -17,7 +17,7 @@ def tile_grid(shape, tile_size):
     shape : tuple of int
         Height and width of the image.
     tile_size : int
-        At least 32: smaller parts do not tell how blurred they are.
+        At least 32: smaller parts do not show how blurred they are.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def tile_grid(shape, tile_size):
 
 
 def check_tile_size(tile_size):
-    """Raise a ValueError unless tiles of this side tell how blurred they are."""
+    """Raise a ValueError for a side of tiles that are too small to be judged."""
     if (
         not isinstance(tile_size, Integral)
         or isinstance(tile_size, bool)
@@ -41,7 +41,7 @@ def check_tile_size(tile_size):
     ):
         raise ValueError(
             f"tile_size={tile_size!r}: expected an integer of at least {BLOCK} pixels, "
-            "since smaller tiles do not tell how blurred they are."
+            "since smaller tiles do not show how blurred they are."
         )
 
 

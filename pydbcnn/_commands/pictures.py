@@ -18,7 +18,7 @@ def save_png(path, picture, *, overwrite=False):
 
 
 def side_by_side(images, labels, *, scale=1, gap=8):
-    """Put images beside each other with a label above each.
+    """Put images beside each other with a label above each, as the benchmarks do.
 
     Parameters
     ----------

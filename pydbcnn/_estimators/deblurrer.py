@@ -439,7 +439,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         return restore(estimates)
 
     def estimate_blur(self, X, *, tile_size=None):
-        """Tell how blurred images are.
+        """Estimate how blurred images are.
 
         `predict` undoes a little less where the estimate is in doubt, and leaves images
         alone that look sharp (below about 0.6 pixels) or have no edges.
@@ -575,7 +575,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             Blurs that the weights were made for; needed where they depend on it.
         blur_estimator : BlurEstimator, default=None
             Fitted: estimates the blur, and is copied, so that `partial_fit` leaves it
-            alone. Without it, `predict` must be told sigma.
+            alone. Without it, `predict` needs sigma.
         **params
             Other parameters of the estimator; those that follow from the weights
             are left out.

@@ -1,4 +1,4 @@
-"""What `fit` and `predict` of a deblurrer accept, and what is said about the rest."""
+"""The images, patches and rows of pixels that a deblurrer accepts."""
 
 from dataclasses import replace
 

@@ -1,6 +1,6 @@
 """Polyblur in one file: the estimator, and below it the arithmetic of the paper.
 
-A blur is told from the steepest edges, and undone by blurring again. The arithmetic
+A blur is estimated by the steepest edges, and undone by blurring again. The arithmetic
 takes images of float64; what a pixel value counts as does not matter.
 """
 
@@ -32,7 +32,7 @@ class PolyblurDeblurrer(BaseEstimator):
     """Blind removal of mild blur by blurring again: Polyblur.
 
     The method [1]_ takes a blur for a Gaussian K with a sigma of its own in two
-    directions. It tells them from the steepest slopes of the image in each direction,
+    directions. It finds them by the steepest slopes of the image in each direction,
     and applies a polynomial p(K) that is close to the inverse of the blur and
     amplifies nothing without bound. That is three more blurs and their weighted sum.
     Nothing is learned, so the estimator needs no fit: a baseline to compare trained
@@ -56,7 +56,7 @@ class PolyblurDeblurrer(BaseEstimator):
         Sigma, in pixels, of the blur that the edges of sharp photographs have.
     n_angles : int, default=6
         Number of directions, 2 to 180, in which slopes are measured; a cubic spline
-        tells those in between.
+        interpolates those in between.
     remove_halos : bool, default=True
         Whether to blend with the blurred image where gradients have turned round, as
         they do in halos beside edges.
@@ -341,7 +341,7 @@ def estimate_gaussian(image, *, n_angles, c, b, max_sigma):
 
     A sharp photograph has steps from black to white in every direction. The slope of
     a blurred step falls with the sigma across it, so the steepest slope in a
-    direction tells the sigma in that direction.
+    direction determines the sigma in that direction.
 
     Parameters
     ----------

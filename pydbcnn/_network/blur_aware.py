@@ -1,8 +1,8 @@
 """Parameters that depend on the blur: from a sigma to a plain network.
 
-W(sigma) is a sum of Chebyshev polynomials of log sigma, each times parameters of its
-own. For one sigma, that is one set of parameters, so that a backend runs a network that
-knows nothing of all this.
+W(sigma) is the sum of T_k(log sigma) W_k: Chebyshev polynomials T_k, the basis
+functions, each times parameters W_k of its own. For one sigma, that is one set of
+parameters. So an engine runs a plain `Network`, and need not know of sigma.
 """
 
 import math
@@ -24,13 +24,14 @@ class BlurAwareNetwork:
     Parameters
     ----------
     network : Network
-        With the filter for the largest sigma, where there is a filter.
+        Where there is a filter in front, the network with the largest one, that for the
+        largest sigma.
     n_basis_functions : int, default=1
-        Polynomials; 1 makes parameters that do not depend on sigma.
+        Number of polynomials. With 1, the parameters do not depend on sigma.
     inverse_filter : bool, default=False
         Whether the filter of the network is the regularised inverse of the blur.
     sigma_range : tuple of 2 float, default=(0.3, 3.0)
-        What the polynomials span. A sigma outside counts as the nearest end.
+        The sigmas that the polynomials span. A sigma outside counts as the nearest end.
     """
 
     network: Network
@@ -40,7 +41,7 @@ class BlurAwareNetwork:
 
     @classmethod
     def around(cls, network, n_basis_functions, inverse_filter, sigma_range):
-        """With the filter that `inverse_filter` asks for."""
+        """Put the filter in front of a network that `inverse_filter` asks for."""
         if inverse_filter:
             side = 2 * filter_radius(sigma_range[1]) + 1
             network = replace(network, filter_size=side)
@@ -53,39 +54,39 @@ class BlurAwareNetwork:
 
     @property
     def radius(self):
-        """Pixels of context that an estimate sees on every side, at the most."""
+        """Pixels on every side that an estimate depends on, for the largest sigma."""
         return self.network.radius
 
     @cached_property
-    def bare(self):
-        """The network without its filter: what is learned, once for each polynomial."""
+    def learned(self):
+        """The network without its filter, whose parameters each polynomial has."""
         return replace(self.network, filter_size=1)
 
     @property
     def n_params(self):
         """Length of the vector of all parameters that are learned."""
-        return self.n_basis_functions * self.bare.n_params
+        return self.n_basis_functions * self.learned.n_params
 
     def parts(self, params):
-        """The vector as an array of shape (n_basis_functions, bare.n_params)."""
+        """The vector as an array of shape (n_basis_functions, learned.n_params)."""
         return params.reshape(self.n_basis_functions, -1)
 
     def initial_params(self, random_state, dtype=np.float32):
         """Parameters for the start of training: the same ones for every sigma.
 
-        Kernels that blur again hold the difference to the Gaussian of sigma where that
-        is known: zero.
+        Where sigma is known, the parameters of a kernel K that blurs again are what is
+        added to the Gaussian of sigma. They start as zeros.
         """
         params = np.zeros(self.n_params, dtype)
         first = self.parts(params)[0]
-        first[:] = self.bare.initial_params(random_state, dtype)
+        first[:] = self.learned.initial_params(random_state, dtype)
         if self.needs_sigma:
-            for kernel, _ in self.bare.back_projection_views(first):
+            for kernel, _ in self.learned.back_projection_views(first):
                 kernel[:] = 0
         return params
 
     def clipped(self, sigma):
-        """The sigma that counts, to 0.01 pixels."""
+        """A sigma within the range, rounded to 0.01 pixels."""
         low, high = self.sigma_range
         return round(min(max(float(sigma), low), high), 2)
 
@@ -120,19 +121,19 @@ class BlurAwareNetwork:
             return self.network, params
         sigma = self.clipped(sigma)
         xp = namespace(params)
-        learned = xp.zeros(self.bare.n_params, params.dtype)
+        learned = xp.zeros(self.learned.n_params, params.dtype)
         for value, part in zip(self.basis(sigma), self.parts(params), strict=True):
             learned += part * params.dtype.type(value)
         self._add_gaussians(learned, sigma)
         if not self.inverse_filter:
-            return self.bare, learned
+            return self.learned, learned
         quadrant = inverse_filter(sigma)
         network = replace(self.network, filter_size=2 * len(quadrant) - 1)
         of_filter = xp.asarray(quadrant.ravel().astype(params.dtype))
         return network, xp.concatenate([of_filter, learned])
 
     def _add_gaussians(self, learned, sigma):
-        for kernel, _ in self.bare.back_projection_views(learned):
+        for kernel, _ in self.learned.back_projection_views(learned):
             line = gaussian_weights(sigma, len(kernel) // 2)
             gaussian = np.outer(line, line).astype(learned.dtype)
             kernel += namespace(learned).asarray(gaussian)
@@ -153,6 +154,6 @@ class BlurAwareNetwork:
         """
         if not self.needs_sigma:
             return gradient
-        learned = gradient[len(gradient) - self.bare.n_params :]
+        learned = gradient[len(gradient) - self.learned.n_params :]
         values = self.basis(sigma).astype(gradient.dtype)
         return namespace(gradient).concatenate([learned * value for value in values])

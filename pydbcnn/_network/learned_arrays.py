@@ -34,8 +34,8 @@ class LearnedArrays:
     @classmethod
     def of(cls, weights, params):
         """Copies of the parts of a vector."""
-        bare = weights.bare
-        sets = [_views(bare, part) for part in weights.parts(params)]
+        network = weights.learned
+        sets = [_views(network, part) for part in weights.parts(params)]
 
         def join(arrays):
             return np.stack(arrays) if len(sets) > 1 else arrays[0].copy()
@@ -119,7 +119,7 @@ class LearnedArrays:
         for index in range(weights.n_basis_functions):
             one = self.one(index)
             parts.append(
-                weights.bare.flatten(
+                weights.learned.flatten(
                     one.coefs,
                     one.intercepts,
                     dtype,

@@ -39,7 +39,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """Patch extraction, non-linear mapping and reconstruction, and what is around them.
+    """The three layers of the paper, and the outer layers around them.
 
     With ``x`` the blurred image and ``*`` a "valid" correlation,
 
@@ -59,7 +59,7 @@ class Network:
     | s <- x A + s B + b
 
     The kernels Q, K and P are the same for all channels, and mix none. Without a
-    filter w is x.
+    filter w is x. `pydbcnn._network.formula` has these formulas in NumPy.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class Network:
 
     @cached_property
     def radius(self):
-        """Pixels of context that the estimate of a pixel sees on every side."""
+        """Pixels on every side that the estimate of a pixel depends on."""
         return self.filter_size // 2 + self.layers_radius + self.tail_radius
 
     @cached_property
@@ -321,10 +321,10 @@ class Network:
         as the identity instead of as noise, and the filters of its first layer start
         with a mean of zero: what is missing does not depend on the brightness.
 
-        What is around the three layers starts by doing nothing: the filter as the
-        identity, kernels that project back as zeros, and a combination that takes the
-        estimate as it is. Kernels that blur again start as a Gaussian, with a sigma
-        of a sixth of their side.
+        The outer layers start by doing nothing: the filter as the identity, kernels that
+        project back as zeros, and a combination that takes the estimate as it is.
+        Kernels that blur again start as a Gaussian, with a sigma of a sixth of their
+        side.
 
         Parameters
         ----------
@@ -345,10 +345,10 @@ class Network:
             weight[:] = random_state.normal(scale=scale, size=layer.weights_shape)
         if self.residual and self.layers[0].kernel_size > 1:
             weights[0][:] -= weights[0].mean(axis=(0, 1))
-        self._initialize_surroundings(params)
+        self._initialize_outer_layers(params)
         return params
 
-    def _initialize_surroundings(self, params):
+    def _initialize_outer_layers(self, params):
         if self.filter_size > 1:
             self.filter_view(params)[0, 0] = 1
         for blur, _ in self.back_projection_views(params):

@@ -1,4 +1,4 @@
-"""CuPy and the driver of the GPU, or the reason why they are not there, and what helps.
+"""CuPy and the driver of the GPU, or why they are missing and what helps.
 
 Nothing here imports CuPy before somebody asks for a GPU: it takes long.
 """

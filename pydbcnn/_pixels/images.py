@@ -1,4 +1,4 @@
-"""What counts as images: layouts, types, ranges, and what is said about the rest."""
+"""What counts as images: layouts, types and channels; everything else is refused."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""OpenCV, or an error that says what to install; and its ways to continue an image."""
+"""OpenCV, or an error that says what to install, and the names of its borders."""
 
 BORDER_MODES = {"reflect101", "reflect", "replicate", "constant"}  # OpenCV's names
 

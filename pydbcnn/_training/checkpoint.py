@@ -1,4 +1,4 @@
-"""Training that can be interrupted: all of its state, in one file."""
+"""The whole state of a training in one file, so that it can be interrupted."""
 
 import json
 

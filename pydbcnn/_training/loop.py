@@ -188,8 +188,8 @@ class Training:
         for part, part_gradient in zip(
             self.weights.parts(self.params), self.weights.parts(gradient), strict=True
         ):
-            weights, _ = self.weights.bare.views(part)
-            gradients, _ = self.weights.bare.views(part_gradient)
+            weights, _ = self.weights.learned.views(part)
+            gradients, _ = self.weights.learned.views(part_gradient)
             for weight, weight_gradient in zip(weights, gradients, strict=True):
                 weight_gradient += weight * weight.dtype.type(share)
                 square = namespace(weight).square(weight)

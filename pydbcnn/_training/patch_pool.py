@@ -1,4 +1,4 @@
-"""Patches cut on a GPU: all of a batch at once, since each step there has its price."""
+"""Patches cut on a GPU: all of a batch at once, since each launch takes time."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Where the patches of an epoch come from: cut where the images lie."""
+"""The patches of an epoch, cut from images or given: RandomPatches, GivenPatches."""
 
 from dataclasses import dataclass
 

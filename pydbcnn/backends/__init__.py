@@ -1,4 +1,4 @@
-"""Where the arithmetic happens. This is the only place that chooses a backend."""
+"""The engines that compute, and the only place that chooses one."""
 
 from .._pixels.cupy import DeviceUnavailableError
 

@@ -1,4 +1,4 @@
-"""Updates of the flat parameter vector."""
+"""Adam and SGD: updates of the flat vector of parameters."""
 
 import numpy as np
 

@@ -64,7 +64,7 @@ def test_plain_parameters_are_the_sum_of_polynomials(form):
     expected = chebyshev.chebval(place, weights.parts(params))
     network, plain = weights.at(params, 0.9)
     for coef, other in zip(
-        network.views(plain)[0], weights.bare.views(expected)[0], strict=True
+        network.views(plain)[0], weights.learned.views(expected)[0], strict=True
     ):
         np.testing.assert_allclose(coef, other, atol=1e-12)
 

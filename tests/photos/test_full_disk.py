@@ -70,7 +70,7 @@ def test_a_photo_for_which_there_is_no_room_is_named(
 SAVE = """
 import resource
 from PIL import Image
-from pydbcnn._pictures import save_png
+from pydbcnn._commands.pictures import save_png
 
 picture = Image.effect_noise((100, 100), 50)
 save_png("free.png", picture)

@@ -115,7 +115,7 @@ def test_blind_is_the_sigma_that_is_estimated(backend, model, texture):
 def test_weights_for_every_blur_need_no_sigma(backend, texture):
     weights, params = random_weights()
     plain = replace(weights, n_basis_functions=1, inverse_filter=False)
-    plain = replace(plain, network=plain.bare)
+    plain = replace(plain, network=plain.learned)
     params = params[: plain.n_params]
     batch = as_batch(texture, "float32")
     np.testing.assert_array_equal(

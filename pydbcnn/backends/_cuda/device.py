@@ -1,4 +1,4 @@
-"""The GPU that CuPy computes on, or the reason why there is none, and what helps.
+"""The GPU that CuPy computes on, or why there is none and what helps.
 
 Each function takes what the driver or CuPy has said, so that it can be tested without
 either. Nothing here is called before somebody asks for a GPU.
@@ -112,7 +112,7 @@ def find_gpu():
     cupy = import_cupy()
     runtime = cupy.cuda.runtime
     try:
-        runtime.getDeviceCount()  # which without a device is an error
+        runtime.getDeviceCount()  # raises an error where there is no device
         index = runtime.getDevice()
         return cupy, _gpu(cupy, index)
     except runtime.CUDARuntimeError as error:
