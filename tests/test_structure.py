@@ -154,7 +154,7 @@ def test_only_the_engines_know_cython_and_their_kernels():
 
 
 def map_of_the_package():
-    """The table of CONTRIBUTING.md: modules, and the first lines of their docstrings."""
+    """The table of CONTRIBUTING.md: modules, and first lines of their docstrings."""
     rows = ["| module | what it is |", "|---|---|"]
     for part in PARTS:
         for module, path, tree in SOURCES:

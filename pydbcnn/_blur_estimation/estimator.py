@@ -268,9 +268,9 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         for image in images.each():
             parts.append(image)
             parts += [_crop(image, random_state) for _ in range(self.n_crops)]
-        # Parts of images on a GPU are copied by this thread, since they were made on its
-        # stream, and a few at a time, since a pool of threads takes all that it is given
-        # at once.
+        # Parts of images on a GPU are copied by this thread, since they were made on
+        # its stream, and a few at a time, since a pool of threads takes all that it is
+        # given at once.
         regions = map(regions_on_host, parts)
         n_threads = thread_count()
         samples = []

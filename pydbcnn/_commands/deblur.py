@@ -29,6 +29,22 @@ MARK = "_deblurred"
 
 def add_arguments(parser):
     """Declare the arguments."""
+    _add_files(parser)
+    _add_blur(parser)
+    parser.add_argument(
+        "--quality",
+        type=percentage,
+        default=95,
+        metavar="1..100",
+        help="of JPEG and lossy WebP (default: 95)",
+    )
+    add_device(parser)
+    add_precision(parser)
+    add_overwrite(parser, "results")
+    add_quiet(parser)
+
+
+def _add_files(parser):
     parser.add_argument(
         "photos",
         nargs="+",
@@ -47,6 +63,9 @@ def add_arguments(parser):
     parser.add_argument(
         "-r", "--recursive", action="store_true", help="folders with all below them"
     )
+
+
+def _add_blur(parser):
     parser.add_argument(
         "-m",
         "--model",
@@ -66,17 +85,6 @@ def add_arguments(parser):
         help="estimate the blur of tiles of this side one by one, for a blur that "
         "varies over the photo (default: one for the whole photo)",
     )
-    parser.add_argument(
-        "--quality",
-        type=percentage,
-        default=95,
-        metavar="1..100",
-        help="of JPEG and lossy WebP (default: 95)",
-    )
-    add_device(parser)
-    add_precision(parser)
-    add_overwrite(parser, "results")
-    add_quiet(parser)
 
 
 def run(options):

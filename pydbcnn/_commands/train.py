@@ -31,6 +31,13 @@ same weights as a run that was not."""
 
 def add_arguments(parser):
     """Declare the arguments."""
+    _add_files(parser)
+    _add_network(parser)
+    _add_training(parser)
+    _add_run(parser)
+
+
+def _add_files(parser):
     parser.add_argument(
         "dataset", metavar="DATASET_DIR", type=Path, help="made by make-dataset"
     )
@@ -44,6 +51,9 @@ def add_arguments(parser):
     )
     parser.add_argument("--epochs", type=positive_int, default=40, help="(default: 40)")
     parser.add_argument("--seed", type=natural, default=0, help="(default: 0)")
+
+
+def _add_network(parser):
     parser.add_argument(
         "--channels",
         type=int,
@@ -80,6 +90,9 @@ def add_arguments(parser):
         metavar="N",
         help="layers that blur the estimate again and correct it (default: 0)",
     )
+
+
+def _add_training(parser):
     parser.add_argument(
         "--batch-size", type=positive_int, default=16, help="patches (default: 16)"
     )
@@ -106,6 +119,9 @@ def add_arguments(parser):
         metavar="SHARE",
         help="of the images, held out to choose the best epoch (default: 0.1)",
     )
+
+
+def _add_run(parser):
     parser.add_argument(
         "--checkpoint",
         type=Path,
@@ -139,7 +155,6 @@ def run(options):
     estimator = _estimator(options)
     get_backend(options.device, options.precision)
 
-    from .._estimators.deblurrer import fit_deblurrer
     from .._training.checkpoint import Checkpoint, forget
     from ..datasets import load_deblur_dataset
     from ..persistence import save_model
@@ -152,15 +167,7 @@ def run(options):
     checkpoint = Checkpoint(checkpoint_path, _settings(estimator, options))
     if checkpoint_path.exists() and not options.quiet:
         complain(f"going on from {checkpoint_path}")
-    try:
-        fit_deblurrer(estimator, dataset.X, dataset.y, checkpoint=checkpoint)
-    except KeyboardInterrupt:
-        complain("interrupted: the same command goes on after the last whole epoch")
-        raise
-    # Who goes on with the model decides anew about these; partial_fit wants the first.
-    estimator.set_params(early_stopping=False, verbose=False)
-    if estimator.precision != "float64":  # which other machines may not have
-        estimator.set_params(precision="float32")
+    _fit(estimator, dataset, checkpoint)
     save_model(
         estimator,
         options.output,
@@ -176,6 +183,21 @@ def run(options):
             f"after {estimator.n_iter_} epochs"
         )
     return 0
+
+
+def _fit(estimator, dataset, checkpoint):
+    """Train, and leave parameters that go with a model for others."""
+    from .._estimators.deblurrer import fit_deblurrer
+
+    try:
+        fit_deblurrer(estimator, dataset.X, dataset.y, checkpoint=checkpoint)
+    except KeyboardInterrupt:
+        complain("interrupted: the same command goes on after the last whole epoch")
+        raise
+    # partial_fit refuses early_stopping, and other machines may have other precisions.
+    estimator.set_params(early_stopping=False, verbose=False)
+    if estimator.precision != "float64":
+        estimator.set_params(precision="float32")
 
 
 def _check_outputs(options, checkpoint_path):
@@ -202,7 +224,7 @@ def _check_outputs(options, checkpoint_path):
 
 
 def _estimator(options):
-    from .._estimators.deblurrer import DBCNNDeblurrer
+    from .._estimators.deblurrer import DBCNNDeblurrer, check_parameters
 
     estimator = DBCNNDeblurrer(
         n_filters=tuple(options.filters),
@@ -222,7 +244,7 @@ def _estimator(options):
         device=options.device,
         precision=options.precision,
     )
-    estimator._validate_params()
+    check_parameters(estimator)
     return estimator
 
 

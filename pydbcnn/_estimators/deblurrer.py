@@ -820,7 +820,7 @@ def fit_deblurrer(deblurrer, X, y, *, incremental=False, checkpoint=None):
     Parameters
     ----------
     deblurrer : DBCNNDeblurrer
-        Its parameters are valid.
+        With parameters that `check_parameters` takes.
     X, y
         As in `DBCNNDeblurrer.fit`.
     incremental : bool, default=False
@@ -851,6 +851,12 @@ def fit_deblurrer(deblurrer, X, y, *, incremental=False, checkpoint=None):
     if not incremental:
         _warn_of_progress(deblurrer, fitted.training)
     return deblurrer
+
+
+def check_parameters(deblurrer):
+    """Raise a ValueError for parameters that `fit` refuses, without any images."""
+    deblurrer._validate_params()
+    deblurrer._recipe(incremental=False)
 
 
 def _warn_of_progress(deblurrer, training):

@@ -321,8 +321,8 @@ class Network:
         as the identity instead of as noise, and the filters of its first layer start
         with a mean of zero: what is missing does not depend on the brightness.
 
-        The outer layers start by doing nothing: the filter as the identity, kernels that
-        project back as zeros, and a combination that takes the estimate as it is.
+        The outer layers start by doing nothing: the filter as the identity, kernels
+        that project back as zeros, and a combination that takes the estimate as it is.
         Kernels that blur again start as a Gaussian, with a sigma of a sixth of their
         side.
 
