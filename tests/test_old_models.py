@@ -12,9 +12,9 @@ import pytest
 import pydbcnn
 from pydbcnn import DBCNNDeblurrer
 
-# scikit-learn warns when an estimator of its own comes from a pickle of another
-# version, as do the networks inside BlurEstimator. That these still answer as they did
-# is what the tests below are for, so this warning is no error here.
+# The networks inside BlurEstimator are scikit-learn's, which warns when they come from
+# a pickle of another version. Whether they still answer as they did is what these tests
+# find out, so this warning is no error here.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Trying to unpickle estimator:sklearn.exceptions.InconsistentVersionWarning"
 )
@@ -36,18 +36,18 @@ CLASSES = {
     "rows": "DBCNNDeblurrer",
 }
 MODELS = ("around", "aware", "frozen", "plain")
-# How far an answer may be from that of then. Without an entry it is the same to the
-# last bit: sums of our engine differ between instruction sets where single precision
-# ends, which no pixel of these images is close enough to a half to show, and noise
-# comes from a generator that NumPy has frozen.
+# How far an answer may be from that of then. What has no entry answers with the same
+# bits: noise comes from a generator that NumPy has frozen, and the engine's sums differ
+# between instruction sets in the last bits of single precision alone, which shows in
+# no pixel of these images.
 TOLERANCES = {
-    # OpenCV, SciPy and Pillow compute these. Their versions may round a pixel to the
-    # other side of a half.
+    # OpenCV, SciPy and Pillow compute these, and another version of them may round a
+    # pixel the other way.
     **dict.fromkeys(("anisotropic", "defocus", "gaussian", "jpeg", "motion"), 1),
     "polyblur": 1,
     # An estimate is rounded to thousandths of a pixel.
     "blur_estimator": 0.0011,
-    # Rows are floats, and show what instruction sets differ in.
+    # Rows are floats, so the last bits show which instruction set has computed them.
     "rows": 1e-6,
 }
 
