@@ -137,7 +137,7 @@ def test_learning_goes_on_as_if_nothing_had_been(name, answers, of_today):
 
 @pytest.mark.parametrize("name", ["aware", "frozen"])
 def test_what_depends_on_the_blur_learns_further(name, answers):
-    """And its estimator of blur with it, unless that is frozen."""
+    """Its estimator of blur learns with it, unless that is frozen."""
     model = restored(name)
     before, sigma_range = learned(model), model.sigma_range_
     n_seen = model.blur_estimator_.n_samples_seen_

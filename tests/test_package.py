@@ -20,7 +20,7 @@ def run_python(code):
 
 
 def test_importing_is_light():
-    """No heavy package, no thread, no extension until something asks for it."""
+    """No heavy package is imported and no thread started until one is asked for."""
     code = """
 import sys, threading
 import pydbcnn

@@ -325,7 +325,7 @@ def test_a_loaded_model_that_depends_on_the_blur_learns_further(tmp_path):
 
 
 def test_files_of_format_1_still_load(tmp_path):
-    """They had no names of what came later."""
+    """Such files have no names of what came later."""
     random_state = np.random.RandomState(0)
     tensors = {}
     for layer, shape in enumerate(LAYERS):

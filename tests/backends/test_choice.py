@@ -92,8 +92,11 @@ except ValueError as error:
 
 @pytest.mark.skipif("amx" not in ISAS, reason="the registers of AMX are asked for")
 def test_amx_is_asked_for_only_when_it_is_needed():
-    """From then on, Linux refuses alternate signal stacks too small for its registers,
-    and it refuses AMX to a process that has one."""
+    """A process that asks for AMX loses something, so it must not ask in vain.
+
+    From then on, Linux refuses alternate signal stacks too small for its registers.
+    It refuses AMX to a process that has such a stack.
+    """
     result = subprocess.run(
         [sys.executable, "-P", "-c", SMALL_SIGNAL_STACK],
         capture_output=True,

@@ -16,8 +16,11 @@ REFERENCE = ReferenceBackend()
 
 
 def away_from_kinks(network, params, size):
-    """Single-precision values for which no rectifier is so near its kink that a
-    rounding error decides on which side: there the gradient jumps."""
+    """Parameters, patches and targets in single precision, away from jumps.
+
+    A gradient jumps where a rectifier has its kink. No rectifier is so near to it here
+    that a rounding error decides on which side it lies.
+    """
     params = params.astype(np.float32).astype(float)
     weights, biases = network.views(params)
     for seed in range(100):
@@ -53,14 +56,16 @@ def test_cpu_forward_equals_the_reference(case, isa, direct):
 
 
 def rounded_to_bfloat16(values):
-    """Nearest numbers with 8 significant bits, ties to even: through frexp."""
+    """The nearest numbers with 8 significant bits; ties go to the even one."""
     mantissa, exponent = np.frexp(values)
     return np.ldexp(np.rint(mantissa * 256) / 256, exponent)
 
 
 def bfloat16_forward(network, params, image):
-    """What the bfloat16 engine is to compute, in double precision: inputs, weights and
-    maps are rounded, sums are not."""
+    """What the bfloat16 engine is to compute, in double precision.
+
+    Inputs, weights and maps are rounded; sums are not.
+    """
     weights, biases = network.views(params.copy())
     image = mirror_by(image, network.radius)
     start = filtered(network, params, image)
@@ -81,8 +86,10 @@ def bfloat16_forward(network, params, image):
 
 @pytest.mark.parametrize("isa", BFLOAT16_ISAS)
 def test_bfloat16_is_the_formula_with_rounding(case, isa):
-    """Sums in single precision may fall to the other side of a tie: the tolerance is a
-    tenth of what rounding itself does."""
+    """The engine may be off by a tenth of what rounding itself does.
+
+    It adds in single precision, so a sum may fall to the other side of a tie.
+    """
     network, params = case
     images = np.random.RandomState(1).randint(
         256, size=(2, 33, 47, network.n_channels_in)
@@ -119,7 +126,7 @@ def test_cpu_gradient_equals_the_reference(case, isa, size, direct):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (2, 3), (12, 130)])
 def test_images_smaller_than_the_radius(isa, size):
-    """Mirrored as often as it takes, like np.pad."""
+    """The engine mirrors them as often as it takes, as `np.pad` does."""
     network = Network(1, 1, (8, 4), (9, 1, 5))
     params = random_params(network)
     image = np.random.RandomState(0).uniform(size=(*size, 1))
@@ -258,7 +265,7 @@ def test_views_are_read_in_place(view):
 
 @pytest.mark.parametrize("backend", [REFERENCE, CpuBackend()], ids=["numpy", "cpu"])
 def test_results_are_written_where_they_are_wanted(backend):
-    """Into every other row of a larger array, and nowhere else."""
+    """They go into every other row of a larger array, and nowhere else."""
     network = Network(1, 1, (5, 3), (3, 1, 3))
     params = random_params(network)
     images = np.random.RandomState(0).uniform(size=(2, 9, 11, 1)).astype(np.float32)

@@ -1,8 +1,8 @@
 """The engine touches nothing but its arrays.
 
-Each lies in the middle of a larger one: what is read outside changes the result, and
-what is written outside changes the rest of the larger one. The scripts run on arrays
-at the edge of memory.
+Each array lies in the middle of a larger one: what is read outside changes the result,
+and what is written outside changes the rest of the larger one. A script then runs the
+engine on arrays at the edge of memory.
 """
 
 import subprocess
@@ -81,7 +81,7 @@ def test_no_tile_touches_what_lies_around(backend, network, tile):
 @engines
 @networks
 def test_a_band_leaves_the_other_rows(backend, network):
-    """Its context is read from them all the same."""
+    """The band reads its context from these rows, but does not write them."""
     params = guarded.params_of(network)
     images = guarded.images_of(network, "float32", (21, 27))
     whole, band = (guarded.output_like(network, images) for _ in range(2))

@@ -21,7 +21,7 @@ def test_reference_forward_is_the_papers_formula(case):
 
 
 def test_reference_gradient_is_the_slope_of_its_loss(case):
-    """Central differences along random directions, in double precision."""
+    """The slope is measured along random directions, by central differences."""
     network, params = case
     patches, targets = patches_for(network, n=2, height=4, width=5)
     loss, gradient = REFERENCE.loss_and_gradient(network, params, patches, targets)

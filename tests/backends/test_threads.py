@@ -1,4 +1,4 @@
-"""How many processors there are to use, against joblib."""
+"""The number of processors to use is that which joblib finds."""
 
 import builtins
 import os

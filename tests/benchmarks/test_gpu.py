@@ -132,7 +132,7 @@ def test_meter_of_pytorch(graphs, n_bytes, monkeypatch):
 
 @pytest.mark.parametrize("precision", TOLERANCES)
 def test_our_engine_is_called_as_it_wants(precision):
-    """The GPU engine, with its kernels run by the host."""
+    """The host runs the kernels of the GPU engine here."""
     from cuda_host import HostRuntime  # which skips what imports it, without g++
 
     runtime = HostRuntime()

@@ -29,7 +29,7 @@ def photos(tmp_path):
 
 @pytest.fixture
 def little(monkeypatch):
-    """A small network and estimator: the way is the same."""
+    """Let the script train a small network and estimator, in the same way."""
     little = dict(n_filters=(4, 3), kernel_sizes=(3, 1, 3), verbose=False)
     monkeypatch.setattr(train_models, "LEARNING", train_models.LEARNING | little)
     monkeypatch.setattr(train_models, "N_DRAWS", 2)
@@ -97,7 +97,7 @@ def test_models_are_trained_one_from_the_other(photos, tmp_path):
 def test_an_interrupted_run_ends_with_the_same_weights(
     photos, tmp_path, monkeypatch, where
 ):
-    """Interrupted behind the only epoch of a model, whose checkpoint is there."""
+    """It is interrupted after the only epoch of a model, which left a checkpoint."""
     run(photos, tmp_path / "whole")
     save = Checkpoint.save
 

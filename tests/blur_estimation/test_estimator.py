@@ -112,7 +112,7 @@ def test_parameters_clone_and_pickle(learned, few):
 
 
 def test_partial_fit_goes_on(quick, few):
-    """From `fit` on, with batches of any size; the standardisation stays."""
+    """It begins as a fit, takes batches of any size, and keeps the standardisation."""
     X, y = few
     estimator = quick.partial_fit(X, y)
     np.testing.assert_array_equal(

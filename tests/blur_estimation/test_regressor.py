@@ -106,7 +106,7 @@ def test_tensors_without_networks_are_refused():
 
 @pytest.mark.parametrize("noise", [0, 2])
 def test_without_edges_there_is_nothing_to_undo(noise):
-    """Plain areas and gentle slopes; half a step of 24 levels is enough to see."""
+    """Plain areas and gentle slopes show no blur, but a step of 24 levels does."""
     told = regressor_that_says(2.0)
     random_state = np.random.RandomState(0)
     plain = np.full((80, 90, 1), 120.0)
@@ -120,7 +120,7 @@ def test_without_edges_there_is_nothing_to_undo(noise):
 
 
 def test_caution_follows_doubt():
-    """Half a standard deviation of what the networks say below their mean."""
+    """The networks' mean loses half the standard deviation of their answers."""
     image = np.zeros((40, 40, 1))
     image[10:30] = 1.0
     sigmas = np.array([1.0, 1.5, 1.7])
@@ -138,7 +138,7 @@ def test_caution_follows_doubt():
 
 
 def test_a_small_subject_is_enough_to_undo_a_blur():
-    """One part in a hundred of the image."""
+    """The subject covers one part in a hundred of the image."""
     random_state = np.random.RandomState(0)
     image = np.full((400, 400, 1), 200, np.uint8)
     detail = blur(random_state.randint(0, 256, (40, 40, 1)).astype(np.uint8), 1.5)

@@ -81,7 +81,7 @@ def test_large_images_are_seen_in_parts(monkeypatch):
 
 @pytest.mark.parametrize("sigma", [0.8, 1.1, 1.4])
 def test_power_falls_with_the_transfer_function_of_a_gaussian(sigma):
-    """By exp(-4 pi² sigma² f²), with f the ring over 32, as the noise is white."""
+    """White noise is left with exp(-4 pi² sigma² f²), where f is the ring over 32."""
     noise = np.random.RandomState(0).normal(0.5, 0.15, (400, 400))
 
     def statistics(sigma):
@@ -108,8 +108,9 @@ def test_power_falls_with_the_transfer_function_of_a_gaussian(sigma):
 def test_edges_lose_what_their_width_says(sigma):
     """A slope falls by sqrt(1 + scale² / sigma²) when it is blurred again.
 
-    That is of the derivative. The slope of a narrow edge between two pixels to the left
-    and two to the right is the share of its Gaussian that lies between these.
+    This holds for the derivative of a wide edge. The slope of a narrow one is measured
+    from two pixels to its left to two to its right, and is the share of its Gaussian
+    that lies between these.
     """
     rows, columns = np.mgrid[:120, :100]
     distance = (columns - 45 - 0.07 * rows) / np.hypot(1, 0.07)

@@ -31,7 +31,7 @@ def test_bad_tile_sizes_are_named(tile_size):
 
 @pytest.mark.parametrize("n_tiles", [(1, 1), (1, 3), (4, 1), (3, 5)])
 def test_interpolation_is_that_of_scipy(n_tiles):
-    """Linear between the centres of tiles, constant beyond them."""
+    """It is linear between the centres of tiles, and constant beyond them."""
     values = np.random.RandomState(0).uniform(size=n_tiles)
     side = 7
     height, width = (n * side for n in n_tiles)

@@ -42,7 +42,7 @@ def photo(tmp_path, blurred):
 
 @pytest.fixture
 def dataset(tmp_path, sharp, run_pydbcnn):
-    """Six pairs, sigma 1.6."""
+    """A dataset of six pairs, blurred with sigma 1.6."""
     (tmp_path / "photos").mkdir()
     for index, image in enumerate(sharp):
         save_photo(tmp_path / "photos" / f"{index}.png", image)

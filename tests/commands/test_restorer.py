@@ -29,7 +29,7 @@ def restorer_that_sees(tmp_path):
 
 @pytest.fixture(scope="module")
 def photo():
-    """Higher than two bands of rows."""
+    """A photograph that is higher than two bands of rows."""
     return np.concatenate([image[:, 200:260] for image in load_sample_images()])[:700]
 
 
@@ -84,7 +84,7 @@ def test_bands_leave_no_trace(restorer_that_sees, photo, monkeypatch, dtype, how
 
 
 def test_blind_restoration_looks_at_the_colours(restorer_that_sees, photo):
-    """One estimate for all bands, and none is changed where the photo looks sharp."""
+    """All bands share one estimate, and a photo that looks sharp stays as it is."""
     restorer = restorer_that_sees(1.4)
     np.testing.assert_array_equal(
         restorer.restore(photo), restorer.restore(photo, sigma=1.4)

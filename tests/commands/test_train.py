@@ -49,7 +49,7 @@ def test_train_evaluate_deblur(run_pydbcnn, tmp_path, dataset, photo):
 
 
 def test_train_what_depends_on_the_blur(run_pydbcnn, tmp_path, sharp):
-    """The same model as from Python, and the command restores with it."""
+    """The command trains the same model as Python does, and restores with it."""
     (tmp_path / "photos").mkdir()
     for index, image in enumerate(sharp):
         save_photo(tmp_path / "photos" / f"{index}.png", image)

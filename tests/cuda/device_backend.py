@@ -1,7 +1,7 @@
 """A backend "on a GPU" for tests of all that is not a kernel.
 
-Its arrays are those of the host that NumPy does not take for its own; what it computes
-are the bits of the CPU engine. So results on both devices have to be equal.
+Its arrays lie on the host, but NumPy does not take them for its own. The CPU engine
+computes with them, so results "on both devices" have to be equal to the last bit.
 """
 
 import sys
@@ -82,7 +82,7 @@ def _peek(array):
 
 
 def let_device_be_usable(monkeypatch):
-    """A stand-in for CuPy, with a device for every precision; returns the former."""
+    """Put a stand-in for CuPy and a device of every precision in place; return it."""
     xp = WatchedXp()
     monkeypatch.setitem(sys.modules, "cupy", xp)
     monkeypatch.setattr(

@@ -1,7 +1,7 @@
 """The layers in double precision with factors rounded as tensor cores take them.
 
-What a kernel of reduced precision is to compute: products of rounded factors, sums that
-are not rounded.
+This is what a kernel of reduced precision is to compute: it multiplies rounded factors,
+and does not round their sums.
 """
 
 import numpy as np
@@ -10,13 +10,13 @@ from pydbcnn.backends import reference
 
 
 def to_tf32(values):
-    """10 bits behind the leading one; ties away from zero."""
+    """Round to 10 bits behind the leading one; ties go away from zero."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     return ((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32)
 
 
 def to_bfloat16(values):
-    """7 bits behind the leading one; ties to even."""
+    """Round to 7 bits behind the leading one; ties go to the even one."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     even = bits >> 16 & 1
     return ((bits + 0x7FFF + even) & np.uint32(0xFFFF0000)).view(np.float32)

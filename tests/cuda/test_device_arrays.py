@@ -102,7 +102,7 @@ def test_blurs_that_lie_on_the_device_are_refused(xp, pairs, blur_aware):
 
 @pytest.mark.parametrize("tile_size", [None, 40])
 def test_estimated_blurs_on_the_device(xp, tile_size):
-    """Of the image, no more is copied than the estimate looks at."""
+    """No more of the image is copied to the host than the estimate looks at."""
     model = DBCNNDeblurrer.from_pretrained("mild-fast")
     X = np.random.RandomState(0).randint(256, size=(1, 72, 80, 1)).astype(np.uint8)
     X = GaussianBlurTransformer((0.8, 2.0), random_state=0).transform(X)
@@ -195,7 +195,7 @@ SAMPLERS = {
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_patches_cut_at_once_are_those_cut_one_by_one(xp, name, dtype):
-    """Mirrored, flipped and turned, from images of many sizes."""
+    """The images have many sizes; patches are mirrored, flipped and turned."""
     random_state = np.random.RandomState(0)
     images = [
         random_state.randint(256, size=(*size, 2)).astype(dtype)
@@ -251,7 +251,7 @@ def test_rows_of_the_host_are_fitted_on_the_device(xp):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_models_go_on_without_a_gpu(xp, pairs, solver, monkeypatch, tmp_path):
-    """Pickled after a fit on the device, and fitted further where there is none."""
+    """They are pickled after a fit on the device, and learn on where there is none."""
     there = [on_device(xp, side) for side in pairs]
     model = DBCNNDeblurrer(**SMALL, solver=solver, device="auto")
     content = pickle.dumps(model.fit(*there).partial_fit(*there))

@@ -440,7 +440,7 @@ def folder(tmp_path, monkeypatch, sharp, blurred):
 
 
 def test_commands_compute_on_the_device(usable, folder, monkeypatch):
-    """With the results of the CPU, whose bits what stands in for a GPU has."""
+    """Results are those of the CPU, since what stands in for a GPU has its bits."""
     small = "--filters 4 3 --kernels 3 1 3 --patch-size 16 --batch-size 4 --epochs 1"
     devices = {"there": "--device cuda --precision tf32", "here": "--device cpu"}
     for name, how in devices.items():

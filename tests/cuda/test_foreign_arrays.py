@@ -56,7 +56,7 @@ def test_what_other_libraries_have_on_the_gpu(xp, pairs, device, interface, call
 
 
 def test_tensors_that_are_not_handed_over(xp, pairs):
-    """As those of PyTorch that record gradients."""
+    """A tensor of PyTorch that records gradients is one of these."""
 
     class Recorded(Foreign):
         @property
@@ -103,7 +103,7 @@ def test_namespace_of_arrays_of_the_host(xp):
 
 
 def test_arrays_of_the_real_cupy_are_seen_without_a_driver():
-    """What is done on the host with an array, though its memory is none of a GPU."""
+    """An array of CuPy around memory of the host is handled as one on a GPU."""
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
     values = np.zeros((2, 20, 24, 3), np.uint8)
     memory = cupy.cuda.UnownedMemory(values.ctypes.data, values.nbytes, values, 0)

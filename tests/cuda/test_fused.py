@@ -36,7 +36,7 @@ def with_context(images, radius):
 def fused_forward(
     runtime, network, params, images, precision, *, scale=1.0, region=None
 ):
-    """What the kernel makes of a region: float32, NaN elsewhere."""
+    """What the kernel makes of a region, in float32; there is NaN elsewhere."""
     layers = FusedLayers(runtime, network, runtime.to_device(params), precision)
     out = runtime.xp.empty(images.shape, np.float32)
     layers.estimate(

@@ -324,7 +324,7 @@ def test_gradients_of_parts_are_added(name, part):
 
 
 def test_sums_over_many_pixels_and_tiles():
-    """As many splits of the pixels, and as many tiles of deltas, as there can be."""
+    """Pixels are split as often as they can be, and deltas come in as many tiles."""
     network = Network(1, 1, (2, 1), (3, 1, 1), n_back_projections=1)
     params = params_of(network)
     batch = some_patches(network, 2, 140, 150)

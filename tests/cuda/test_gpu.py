@@ -1,7 +1,8 @@
 """What only a GPU can show: that kernels do there what they do on the host.
 
-Skipped without one, and then the summary says why. All but timing and the rounding of
-tensor cores is tested without a GPU, in the other files of this folder.
+These tests are skipped where there is no GPU, and then the summary says why. All but
+timing and the rounding of tensor cores is tested without one, in the other files of
+this folder.
 """
 
 import numpy as np

@@ -13,7 +13,7 @@ def kernel(body, parameters="float* out, const float* in"):
 
 
 def run(body, *, order="ascending", grid=1, block=64, n=None, name="f", shared=0):
-    """The output of a kernel with the input 0, 1, 2..., both one value for a thread."""
+    """The output of a kernel for the input 0, 1, 2...; each thread has one value."""
     return launch(HostRuntime(order, body), grid, block, n, name, shared)
 
 

@@ -1,4 +1,4 @@
-"""The library on the GPU engine, whose kernels run on the host: as on the CPU."""
+"""Estimators on the GPU engine, whose kernels run on the host, do as on the CPU."""
 
 import pickle
 import sys

@@ -32,8 +32,7 @@ def test_chunks_are_a_partition_that_fits(region, budget):
 
 
 def test_parts_of_a_large_picture_are_large():
-    """4096 filters, or 24 megapixels: memory is bounded, and few pixels are computed
-    twice."""
+    """With 4096 filters or 24 megapixels, memory is bounded and little done twice."""
     for channels, most in ((4096, 2.0), (64, 1.1)):
         maps = [(channels, 2)]
         parts = [

@@ -59,7 +59,7 @@ __global__ void shuffle(const T* in, T* out, long long way, long long by, long l
     scope="module", params=["host", pytest.param("gpu", marks=pytest.mark.gpu)]
 )
 def runtime(request):
-    """The host, and where there is one the GPU: what both pass, they have in common."""
+    """The host and, where there is one, the GPU: both have to pass the same tests."""
     if request.param == "host":
         return HostRuntime("shuffled", SOURCE)
     import cupy
@@ -83,7 +83,7 @@ def run(runtime, name, *inputs, output, arguments=(), n=32):
 
 
 def numbers(n):
-    """Numbers of every exponent and sign, also subnormal; and the ties among them."""
+    """Numbers of every exponent and sign, subnormal ones and ties among them."""
     bits = np.random.RandomState(0).randint(0, 2**32, size=n, dtype=np.uint32)
     bits[::4] &= np.uint32(0xFFFFF000)  # half of these lie between two of tf32
     bits[1::4] &= np.uint32(0xFFFF8000)  # and of these, between two of bfloat16
@@ -175,7 +175,7 @@ MMA = {"tf32": (8, tf32_fragments), "bfloat16": (16, bfloat16_fragments)}
 
 @pytest.mark.parametrize("name", MMA)
 def test_mma_is_the_product_of_integers(runtime, name):
-    """Exact in any order of the sums: this proves the layout."""
+    """Sums of integers are exact in any order, so this proves the layout."""
     depth, fragments = MMA[name]
     random_state = np.random.RandomState(1)
     a = random_state.randint(-100, 101, size=(16, depth))
@@ -222,7 +222,7 @@ def test_mma_sums_in_single_precision(runtime, name, n_bits):
     ],
 )
 def test_truncated_sums(name, products, start, expected):
-    """Terms lose what the largest of each half does not hold; sums go to zero."""
+    """Terms lose bits that the largest of their half does not have; sums are cut."""
     depth, fragments = MMA[name]
     runtime = HostRuntime(source=SOURCE, truncated_sums=True)
     a, b = np.tile(products, (16, 1)), np.ones((depth, 8))

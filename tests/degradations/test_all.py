@@ -139,7 +139,7 @@ def test_bad_parameters_are_named(name, sharp):
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_parameters_are_named_in_fit(name, sharp):
-    """All but those that only the pixels show to be wrong."""
+    """`fit` names all but those which only the pixels show to be wrong."""
     degrade, message = BAD[name]
     if name in ("tiny range", "tiny gain"):
         degrade.fit(sharp)

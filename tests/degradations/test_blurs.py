@@ -1,4 +1,4 @@
-"""Blurs with such kernels against SciPy's correlation."""
+"""Blurs by kernels of a disk, a line and an ellipse, against SciPy's correlation."""
 
 import numpy as np
 import pytest
@@ -128,7 +128,7 @@ def test_equal_sigmas_agree_with_the_gaussian_blur(sharp, dtype, sigma):
 
 
 def test_a_minor_sigma_that_is_drawn_larger_changes_places():
-    """So the wider direction is always that of the angle."""
+    """Both are exchanged, so that the wider direction is always that of the angle."""
     points = np.zeros((40, 31, 31))
     points[:, 15, 15] = 1
     blur = AnisotropicGaussianBlurTransformer((0.5, 3.0), (0.5, 3.0), random_state=0)
@@ -161,7 +161,7 @@ def test_nothing_is_a_copy(sharp, blur, dtype):
 
 
 def test_motion_of_rows():
-    """A row is mirrored onto itself above and below: only motion along it shows."""
+    """A row is mirrored onto itself above and below, so only motion along it shows."""
     rows = np.random.RandomState(0).uniform(size=(4, 30))
     across = MotionBlurTransformer(6.0, 90.0).fit_transform(rows)
     np.testing.assert_allclose(across, rows, atol=1e-15)

@@ -11,7 +11,7 @@ HIGHEST = {"uint8": 255, "uint16": 65535, "float32": 1.0, "float64": 1.0}
 
 
 def opencv_jpeg(image, quality, subsampling="420"):
-    """The same with OpenCV, which takes BGR."""
+    """An image compressed and read again by OpenCV, which takes BGR."""
     factor = getattr(cv2, f"IMWRITE_JPEG_SAMPLING_FACTOR_{subsampling}")
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor]
@@ -22,7 +22,7 @@ def opencv_jpeg(image, quality, subsampling="420"):
 @pytest.mark.parametrize("quality", [1, 30, 75, 90, 100])
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
 def test_jpeg_is_that_of_opencv(sharp, quality, subsampling):
-    """Which has a codec of its own; decoders may differ by rounding."""
+    """OpenCV has a codec of its own, which may round in another way."""
     jpeg = JPEGTransformer(quality, chroma_subsampling=subsampling)
     for image, result in zip(sharp, jpeg.transform(sharp), strict=True):
         expected = opencv_jpeg(image, quality, subsampling.replace(":", ""))

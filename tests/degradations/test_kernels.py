@@ -14,7 +14,7 @@ from pydbcnn._degradations.kernels import (
 
 @pytest.mark.parametrize("radius", [0.2, 0.5, 0.6, 1.0, 1.5, 2.0, 2.7, 7.3])
 def test_coverage_is_the_area_in_each_pixel(radius):
-    """By many strips of each pixel, whose heights inside the disk are known."""
+    """Each pixel is cut into many strips, whose heights inside the disk are known."""
     coverage = disk_coverage(radius)
     half = len(coverage) // 2
     strips = np.arange(-half - 0.5, half + 0.5, 1 / 2048) + 1 / 4096
@@ -34,7 +34,7 @@ def test_coverage_has_the_area_of_the_disk(radius):
 
 @pytest.mark.parametrize("radius", [1.3, 2.0, 4.6, 20.2])
 def test_disk_has_its_second_moment(radius):
-    """That of a disk, radius² / 4, and of a pixel, 1/12; sampling adds ripples."""
+    """It is radius² / 4 of the disk and 1/12 of a pixel; sampling adds ripples."""
     mean, covariance = moments(disk_kernel(radius))
     np.testing.assert_allclose(mean, 0, atol=1e-12)
     expected = np.eye(2) * (radius**2 / 4 + 1 / 12)
@@ -51,7 +51,7 @@ def test_disk_within_a_pixel_does_not_blur():
 @pytest.mark.parametrize("angle", [0.0, 30.0, 45.0, 77.7, 90.0, 135.0, -12.0])
 @pytest.mark.parametrize("length", [0.1, 1.0, 2.0, 5.0, 7.3])
 def test_line_is_the_integral_of_bilinear_weights(length, angle):
-    """By the weights of many points of the line."""
+    """The integral is the mean over many points of the line."""
     kernel = line_kernel(length, angle)
     half_y, half_x = (side // 2 for side in kernel.shape)
     t = ((np.arange(20000) + 0.5) / 20000 - 0.5) * length
@@ -70,7 +70,7 @@ def test_line_is_the_integral_of_bilinear_weights(length, angle):
 @pytest.mark.parametrize("angle", [0.0, 30.0, 45.0, 120.0])
 @pytest.mark.parametrize("length", [2.0, 7.3, 20.0])
 def test_line_has_its_covariance(length, angle):
-    """Bilinear weights keep x y, and add f (1 - f) to x² at a fraction f."""
+    """Bilinear weights keep x y, and add f (1 - f) to x² at a fraction f of a pixel."""
     direction = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
     t = ((np.arange(100000) + 0.5) / 100000 - 0.5) * length
     fraction = (t[:, np.newaxis] * direction) % 1

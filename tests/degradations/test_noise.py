@@ -13,7 +13,7 @@ HIGHEST = {"uint8": 255, "uint16": 65535, "float32": 1.0, "float64": 1.0}
 @pytest.mark.parametrize("std", [0.0, 0.01, 0.05])
 @pytest.mark.parametrize("gain", [0.0, 0.0005, 0.01])
 def test_noise_has_its_mean_and_variance(level, std, gain):
-    """Bounds of 5 standard errors: of a mean, and of a sample variance."""
+    """Both lie within 5 standard errors, of a mean and of a sample variance."""
     n = 40000
     flat = np.full((1, 200, 200), level)
     noise = NoiseTransformer(std, gain, random_state=0).transform(flat) - level
@@ -25,7 +25,7 @@ def test_noise_has_its_mean_and_variance(level, std, gain):
 
 
 def test_poisson_noise_counts_photons():
-    """A skewness of 1 / sqrt(count), and only whole counts."""
+    """Counts are whole, and have a skewness of 1 / sqrt(count)."""
     flat = np.full((1, 300, 300), 0.05)
     noisy = NoiseTransformer(poisson_gain=0.01, random_state=0).transform(flat)
     counts = noisy / 0.01

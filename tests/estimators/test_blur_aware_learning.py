@@ -33,7 +33,7 @@ def test_attributes(aware):
 
 
 def test_the_filter_alone_is_worth_something(soft, sharp):
-    """Before anything is learned: the layers start near zero."""
+    """The layers start near zero, so the filter does all before they have learned."""
     model = quick_aware(n_basis_functions=1, learning_rate_init=1e-9).fit(soft, sharp)
     before = peak_signal_noise_ratio(sharp, soft)
     sigmas = np.linspace(0.6, 1.6, 6)
@@ -42,7 +42,7 @@ def test_the_filter_alone_is_worth_something(soft, sharp):
 
 
 def test_weights_learn_what_each_blur_needs(soft, sharp):
-    """Without filter: with polynomials, the known blur is worth something."""
+    """Without a filter, polynomials make something of a blur that is known."""
     del soft
     sigmas = np.array([0.5, 2.0] * 3)
     soft = np.concatenate(
@@ -277,7 +277,7 @@ def test_channels_in_and_out_may_differ(soft, sharp):
 
 @pytest.mark.parametrize("size", [(40, 48), (5, 7), (1, 1)])
 def test_sharp_and_small_images_are_no_trouble(sharp, size):
-    """The polynomials get a range where all blurs are alike."""
+    """Where all blurs are alike, the polynomials get a range all the same."""
     images = sharp[:, : size[0], : size[1]]
     model = quick_aware().fit(images, images)
     assert model.sigma_range_ == pytest.approx((0.3, 0.33))
@@ -292,7 +292,7 @@ def test_channels_that_differ_exclude_back_projections(soft, sharp):
 
 
 def test_an_estimator_from_a_file_is_kept(soft, sharp, tmp_path):
-    """By warm_start and partial_fit; with the range of values of the model."""
+    """`warm_start` and `partial_fit` keep it, with the model's range of values."""
     model = quick_aware(data_range=255.0).fit(soft, sharp)
     model.save(tmp_path / "m.safetensors")
     loaded = DBCNNDeblurrer.load(tmp_path / "m.safetensors")

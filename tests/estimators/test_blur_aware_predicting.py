@@ -11,7 +11,7 @@ from pydbcnn.metrics import peak_signal_noise_ratio
 
 
 def test_predict_with_a_known_blur_is_the_plain_network_for_it(soft, aware):
-    """Through the reference: w + F with the filter and the polynomials of sigma."""
+    """The reference computes that network, with the filter and polynomials of sigma."""
     sigmas = [0.7, 1.0, 1.3]
     images = soft[:3] / 255.0
     expected = np.concatenate(

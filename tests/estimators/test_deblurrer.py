@@ -76,7 +76,7 @@ def test_types_come_back(sharp, blurred, fitted, dtype):
 
 
 def test_data_range_scales(sharp, blurred):
-    """Floats from 0 to 255 with that range are the same as bytes, unrounded."""
+    """Floats from 0 to 255, with that range, give what bytes give before rounding."""
     bytes_fitted = quick().fit(blurred, sharp)
     floats = [images.astype(np.float32) for images in (blurred, sharp)]
     floats_fitted = quick(data_range=255.0).fit(*floats)

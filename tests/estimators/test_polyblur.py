@@ -28,14 +28,14 @@ def shapes():
 
 
 def covariance(sigma_major, sigma_minor, angle):
-    """Of a Gaussian, with x to the right and y downwards; angles are as seen."""
+    """The covariance of a Gaussian; x goes right and y down, and angles are as seen."""
     turn = np.deg2rad(angle)
     axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     return axes.T @ np.diag([sigma_major**2, sigma_minor**2]) @ axes
 
 
 def gaussian_blur(image, *blur):
-    """With the transfer function of the Gaussian; the image is periodic."""
+    """A periodic image, blurred by the transfer function of a Gaussian."""
     y, x = np.meshgrid(*map(np.fft.fftfreq, image.shape), indexing="ij")
     frequencies = np.stack([x, y], axis=-1)
     squares = np.einsum(
@@ -54,7 +54,7 @@ def angle_between(first, second):
 
 @pytest.mark.parametrize("sigma", [0.8, 1.2, 1.6, 2.0, 3.0])
 def test_sigma_of_blurred_steps(shapes, sigma):
-    """Both sigmas within 5 %; the slopes of 180 directions are all measured."""
+    """With the slopes of 180 directions, both sigmas are right within 5 %."""
     blurred = gaussian_filter(shapes, sigma)
     estimator = PolyblurDeblurrer(**STEPS, n_angles=180)
     major, minor, _ = estimator.estimate_blur(blurred[np.newaxis])[0]
@@ -65,7 +65,7 @@ def test_sigma_of_blurred_steps(shapes, sigma):
 @pytest.mark.parametrize("angle", [0, 25, 45, 90, 120, 165])
 @pytest.mark.parametrize("n_angles", [6, 7, 12])
 def test_sigmas_and_angle_of_an_anisotropic_blur(shapes, angle, n_angles):
-    """Sigmas within 8 %, the angle within 8 degrees, whatever directions are seen."""
+    """With few directions, sigmas are right within 8 % and angles within 8 degrees."""
     blurred = gaussian_blur(shapes, 2.5, 1.25, angle)
     estimator = PolyblurDeblurrer(**STEPS, n_angles=n_angles)
     major, minor, found = estimator.estimate_blur(blurred[np.newaxis])[0]
@@ -83,7 +83,7 @@ def test_angle_0_is_along_the_rows(shapes, axis, angle):
 
 
 def test_angle_45_is_to_the_upper_right():
-    """The image of a slope that rises towards the upper left."""
+    """The image is a slope that rises towards the upper left."""
     down, right = np.indices((64, 64))
     slope = 1 / (1 + np.exp((down + right - 63) / 2))
     major, minor, angle = PolyblurDeblurrer().estimate_blur(slope[np.newaxis])[0]
@@ -103,7 +103,7 @@ def test_photographs_with_more_blur_have_larger_sigmas():
 
 
 def test_the_border_is_no_edge():
-    """Dark on one side and bright on the other, a periodic image would jump."""
+    """A periodic image, dark on one side and bright on the other, would jump there."""
     ramp = np.tile(np.linspace(0, 1, 64), (16, 1))
     along_rows, along_columns = gradient(ramp)
     assert np.abs(along_rows).max() < 1.5 / 63
@@ -175,7 +175,7 @@ def test_colour_images_are_seen_by_their_luminance(blurred):
 
 
 def fourier_polyblur(image, blur, alpha, beta):
-    """p(K) of a periodic image; p from what is asked of it at 0 and at 1."""
+    """p(K) of a periodic image; p follows from what is asked of it at 0 and at 1."""
     conditions = [[1, 1, 1, 1], [3, 2, 1, 0], [6, 2, 0, 0], [0, 0, 0, 1]]
     polynomial = np.linalg.solve(conditions, [1, -1, alpha, beta])
     radius = int(np.ceil(4 * blur[0]))
@@ -190,7 +190,7 @@ def fourier_polyblur(image, blur, alpha, beta):
 @pytest.mark.parametrize("params", [{}, {"alpha": 6.0, "beta": 1.0}, {"n_iter": 2}])
 @pytest.mark.parametrize("blur", [(1.6, 1.6, 0), (2.0, 1.0, 30), (1.8, 0.9, 135)])
 def test_polynomial_in_the_fourier_domain(shapes, blur, params):
-    """Amid grey, where every kind of border is the same."""
+    """The image lies amid grey, where every kind of border is the same."""
     inside = np.full((80, 84), 0.5)
     inside[20:-20, 20:-20] = shapes[:40, :44]
     image = np.pad(gaussian_blur(inside, *blur), 80, constant_values=0.5)

@@ -33,9 +33,9 @@ def regressor_that_says(sigma):
 
 
 def deblurrer_that_sees(sigma, n_channels=1):
-    """An estimator with random weights that thinks all images blurred by `sigma`.
+    """An estimator with random weights that takes all images for blurred by `sigma`.
 
-    None makes one that must be told.
+    With None, it is one that must be told the blur.
     """
     weights, params = random_weights(n_channels)
     arrays = LearnedArrays.of(weights, params)

@@ -5,14 +5,17 @@ from scipy.signal import correlate
 
 
 def mirror_by(image, margin):
+    """The image with mirrored pixels on every side."""
     return np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
 
 
 def of_each_channel(image, kernel):
+    """The correlation of each channel with a kernel, where the kernel fits."""
     return correlate(image, kernel[..., np.newaxis], mode="valid")
 
 
 def inside(image, like):
+    """The middle of an image, of the size of another."""
     margin = (len(image) - len(like)) // 2
     return image[margin : margin + like.shape[0], margin : margin + like.shape[1]]
 

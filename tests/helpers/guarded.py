@@ -1,7 +1,7 @@
 """Arrays with guards around them, and the engine run on such arrays.
 
-As a script, with the name of an engine: runs it on arrays beside pages of memory that
-nobody may touch, so that one byte too far ends the process.
+As a script, this takes the name of an engine and runs it on arrays beside pages of
+memory that nobody may touch, so that one byte too far ends the process.
 """
 
 import ctypes
@@ -113,8 +113,7 @@ def train(backend, network, params, patches, targets, gradient, *, block, n_grou
 
 
 def beside_a_page(array, *, behind):
-    """A copy that ends where a page begins that nobody may touch, or begins behind
-    one."""
+    """A copy that ends before a page which nobody may touch, or begins behind one."""
     pages = between_pages(array.nbytes)
     start = 0 if behind else pages.size - array.nbytes
     copy = pages[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
@@ -152,7 +151,7 @@ def run_forward_beside_pages(backend, network, dtype, size, *, behind):
 
 
 def run_training_beside_pages(backend, network, size, *, behind):
-    """As for the forward pass."""
+    """The loss and the gradient must be those of arrays that lie anywhere."""
     params = params_of(network)
     plain = np.zeros_like(params)
     arrays = [params, *patches_of(network, size)]
@@ -165,7 +164,7 @@ def run_training_beside_pages(backend, network, size, *, behind):
 
 
 def run_beside_pages(name):
-    """Every network, type and size; names are printed before, for those who search."""
+    """Run every network, type and size, and print each before, to name a crash."""
     backend = BACKENDS[name]
     for (label, network), size, behind in product(
         NETWORKS.items(), SIZES, (False, True)

@@ -1,10 +1,10 @@
-"""Moments of kernels, which formulas give as well."""
+"""Moments of kernels, for comparison with formulas."""
 
 import numpy as np
 
 
 def moments(kernel):
-    """Means and covariances of x, to the right, and y, upwards."""
+    """Mean and covariance of the place, with x to the right and y upwards."""
     half_y, half_x = (side // 2 for side in kernel.shape)
     up, right = np.mgrid[half_y : -half_y - 1 : -1, -half_x : half_x + 1]
     mean = (kernel * right).sum(), (kernel * up).sum()

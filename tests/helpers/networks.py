@@ -71,6 +71,7 @@ SURROUNDED = {
 
 
 def random_params(network, seed=0):
+    """Parameters that make every layer matter."""
     random_state = np.random.RandomState(seed)
     params = network.initial_params(random_state, np.float64)
     surround(network, params, random_state)
@@ -84,7 +85,7 @@ def random_params(network, seed=0):
 
 
 def surround(network, params, random_state):
-    """Kernels that do more than those at the start of training, and stay tame."""
+    """Let the parts around the layers do a bit more than at the start of training."""
     kernels = [
         kernel for pair in network.back_projection_views(params) for kernel in pair
     ]
@@ -97,6 +98,7 @@ def surround(network, params, random_state):
 
 
 def patches_for(network, n=3, height=9, width=13, seed=0):
+    """Patches with their context, and targets."""
     random_state = np.random.RandomState(seed)
     margin = 2 * network.radius
     patches = random_state.uniform(

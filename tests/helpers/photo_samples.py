@@ -30,6 +30,7 @@ def save_photo(path, pixels, **options):
 
 
 def size_of(path):
+    """The width and height of the picture in a file."""
     with Image.open(path) as image:
         return image.size
 
@@ -50,6 +51,7 @@ def samples(kind, dtype=np.uint8):
 
 
 def photo_of(array, **fields):
+    """A photograph of these samples; a second or fourth channel is its alpha."""
     if array.ndim == 3 and array.shape[2] in (2, 4):
         colours = array[..., 0] if array.shape[2] == 2 else array[..., :3]
         return Photo(colours, array[..., -1], **fields)
@@ -57,6 +59,7 @@ def photo_of(array, **fields):
 
 
 def joined(photo):
+    """The samples of a photograph, with its alpha as the last channel."""
     if photo.alpha is None:
         return photo.pixels
     return np.dstack((photo.pixels, photo.alpha))
@@ -84,6 +87,7 @@ def encoded(name):
 
 
 def png_chunk(kind, body):
+    """A chunk of a PNG with its length and checksum."""
     checksum = struct.pack(">I", zlib.crc32(kind + body))
     return struct.pack(">I", len(body)) + kind + body + checksum
 
@@ -102,6 +106,7 @@ def png16(array, *chunks):
 
 
 def write_with_tifffile(path, array, **options):
+    """Write a TIFF with tifffile, which takes these options."""
     channels = 1 if array.ndim == 2 else array.shape[2]
     if channels in (2, 4):
         options.setdefault("extrasamples", ["unassalpha"])
@@ -153,4 +158,5 @@ def refusal_of(path):
 
 
 def deny(*_, **__):
+    """Stand in for a call of the system that is not allowed."""
     raise PermissionError(13, "Permission denied")

@@ -4,6 +4,7 @@ from pydbcnn import BlurEstimator, DBCNNDeblurrer
 
 
 def quick_aware(**params):
+    """An estimator that depends on the blur; parameters replace those given here."""
     defaults = dict(
         n_filters=(4, 3),
         kernel_sizes=(3, 1, 3),
@@ -33,5 +34,6 @@ def bits(model):
 
 
 def from_weights(model, **params):
+    """The same weights in an estimator that was not fitted."""
     keep = dict(sigma_range=model.sigma_range_, inverse_filter=model.inverse_filter)
     return DBCNNDeblurrer.from_weights(model.coefs_, model.intercepts_, **keep | params)

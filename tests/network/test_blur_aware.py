@@ -45,7 +45,7 @@ def test_ends_that_are_no_hundredths_stay_within_the_polynomials():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_plain_parameters_are_linear_in_all(form):
-    """But for Gaussians and filter, which are added: differences are linear."""
+    """Gaussians and the filter are added to them, and fall out of differences."""
     weights = weights_of(form)
     a, b = random_params(weights, 1), random_params(weights, 2)
     nothing = np.zeros_like(a)

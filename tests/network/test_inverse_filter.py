@@ -21,7 +21,7 @@ SIGMAS = (0.4, 1.0, 1.7, 3.0, 5.0)
 
 
 def transform_of_blur(sigma, frequency):
-    """Of a sampled Gaussian, cut at four sigmas."""
+    """The transform of a sampled Gaussian that is cut at four sigmas."""
     at = np.arange(-math.ceil(4 * sigma), math.ceil(4 * sigma) + 1)
     weights = np.exp(-0.5 * (at / sigma) ** 2)
     return np.cos(np.multiply.outer(frequency, at)) @ (weights / weights.sum())
@@ -35,7 +35,7 @@ def spectra(sigma, frequency):
 
 
 def transform_of_filter(kernel, frequency):
-    """Of a symmetric kernel, by the definition."""
+    """The transform of a symmetric kernel, by its definition."""
     radius = len(kernel) // 2
     waves = np.exp(-1j * np.outer(frequency, np.arange(-radius, radius + 1)))
     return (waves @ kernel @ waves.T).real
@@ -93,9 +93,9 @@ def test_large_filters_come_to_that_of_wiener(sigma, monkeypatch):
 def test_no_change_that_keeps_the_sum_makes_the_filter_better(sigma):
     """The slope of the expected error, integrated by Simpson's rule, is zero.
 
-    Compared with the slope at the identity, where the filter is far from the best. The
-    spectrum of images has a peak of 0.01 radians at 0, which no change that keeps the
-    sum sees.
+    It is compared with the slope at the identity, which is far from the best filter.
+    The spectrum of images has a peak of 0.01 radians at 0, which no change that keeps
+    the sum sees.
     """
     frequency = np.linspace(0, np.pi, 241)
     blur, power, noise = spectra(sigma, frequency)
@@ -121,7 +121,7 @@ def test_no_change_that_keeps_the_sum_makes_the_filter_better(sigma):
 
 @pytest.mark.parametrize("sigma", [0.8, 1.6, 2.4])
 def test_filters_restore_what_was_blurred(sigma):
-    """Better than nothing, and better than filters for a blur 20 % off."""
+    """They do better than nothing, and better than filters for a blur 20 % off."""
     from scipy.ndimage import correlate
 
     sharp = load_sample_images()[0][100:260, 200:360, 1].astype(float)

@@ -1,4 +1,4 @@
-"""Made the pickles and models in this folder, before the modules of pydbcnn moved.
+"""This made the pickles and models in the folder, before modules of pydbcnn moved.
 
 It ran on commit 91ccab9 with the lower bounds of that version (scikit-learn 1.6.0,
 NumPy 2.0.0), and wrote into the folder that is its argument. Newer versions must read

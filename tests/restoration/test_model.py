@@ -99,7 +99,7 @@ def test_images_that_are_sharp_come_back_bit_for_bit(backend, model, texture, dt
 
 
 def test_blind_is_the_sigma_that_is_estimated(backend, model, texture):
-    """For each image by itself, whatever the batch."""
+    """Each image gets its own estimate, whatever the batch."""
     bright, dark = texture, texture * 0.3
     batch = np.stack([bright, dark, 1.2 * bright**2]).astype(np.float32)
     sigmas = [model.estimate(image, 1.0) for image in batch]
@@ -129,7 +129,7 @@ def test_weights_for_every_blur_need_no_sigma(backend, texture):
 
 
 def test_other_channels_out_than_in(backend):
-    """There is no image to come back as it is: even a sharp one is computed."""
+    """Such a model cannot leave an image as it is, so even a sharp one is computed."""
     weights, _ = random_weights()
     network = replace(
         weights.network,
@@ -343,7 +343,7 @@ def test_the_estimator_takes_numbers_and_tiles_together(texture):
 
 
 def test_regressors_by_hand_say_what_they_should():
-    """What the tests above rely on."""
+    """The tests of models that are made by hand rely on this."""
     noise = np.random.RandomState(0).uniform(size=(50, 50, 1))
     for sigma in (0.0, 0.45, 1.4):
         assert regressor_that_says(sigma).sigma(noise, 1.0) == pytest.approx(

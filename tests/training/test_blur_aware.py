@@ -36,7 +36,7 @@ def training_of(weights, params, **schedule):
 @pytest.mark.parametrize("loss", ["squared_error", "log_squared_error"])
 @pytest.mark.parametrize("form", FORMS)
 def test_gradients_are_slopes_of_the_loss(form, loss):
-    """From all parameters, through sigma and the network, to the loss."""
+    """The loss depends on all parameters, by way of sigma and the network."""
     weights = weights_of(form)
     group = group_for(weights, 0.9 if weights.needs_sigma else None)
     backend = ReferenceBackend()

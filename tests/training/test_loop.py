@@ -30,7 +30,7 @@ def test_cosine_schedule():
 
 
 def test_the_plain_way_is_epochs_of_batches_and_nothing_else(sharp, blurred):
-    """Bit for bit the loop that one would write."""
+    """The loop that one would write gives the same bits."""
     model = quick_aware(n_basis_functions=1, inverse_filter=False, loss="squared_error")
     model.fit(blurred, sharp)
     random_state = np.random.RandomState(0)
