@@ -116,23 +116,6 @@ class GaussianBlurTransformer(ImageTransformer):
         self.random_state = random_state
         self.device = device
 
-    def fit(self, X, y=None):
-        """Check parameters and images; nothing is learned.
-
-        Parameters
-        ----------
-        X : array of shape (n, height, width[, channels]), list of arrays, or rows
-            Images of type uint8, uint16, float32 or float64.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : GaussianBlurTransformer
-            The transformer.
-        """
-        return super().fit(X, y)
-
     def transform(self, X):
         """Blur images.
 

@@ -1,4 +1,4 @@
-"""The contract of an engine, and what all engines share that compute on the CPU."""
+"""The contract of an engine, `Backend`, and what engines share."""
 
 from abc import ABC, abstractmethod
 
@@ -130,13 +130,9 @@ class Backend(ABC):
         Parameters
         ----------
         image : array of shape (height, width) or (height, width, channels)
-            uint8, uint16, float32 or float64.
-        sigma : float
-            Standard deviation of the Gaussian in pixels; 0 leaves the image as it is.
-        kernel_size : int or None, default=None
-            Odd side of the kernel; None reaches 4 sigma on every side.
-        border_mode : {"reflect101", "reflect", "replicate", "constant"}
-            What lies beyond the border, as OpenCV names it.
+            An engine on a GPU takes it from either side.
+        sigma, kernel_size, border_mode
+            As there.
 
         Returns
         -------
@@ -158,3 +154,9 @@ class HostBackend(Backend):
     def optimizer(self, solver, n_params, dtype):
         """`Adam` or `SGD`; see `Backend.optimizer`."""
         return OPTIMIZERS[solver](n_params, dtype)
+
+
+def even_part(total, most):
+    """Size of the parts when `total` is split into the fewest parts of `most`."""
+    n_parts = -(-total // most)
+    return -(-total // n_parts)

@@ -6,8 +6,7 @@ import time
 
 import numpy as np
 
-from .base import HostBackend
-from .parts import even_part
+from .base import HostBackend, even_part
 from .threads import thread_count, threads_started
 
 try:

@@ -63,13 +63,8 @@ def gaussian_blur(runtime, image, sigma, *, kernel_size=None, border_mode="refle
     ----------
     runtime : Runtime
     image : device array of shape (height, width) or (height, width, channels)
-        uint8, uint16, float32 or float64.
-    sigma : float
-        Standard deviation of the Gaussian in pixels; 0 leaves the image as it is.
-    kernel_size : int or None, default=None
-        Odd side of the kernel; None reaches 4 sigma on every side.
-    border_mode : {"reflect101", "reflect", "replicate", "constant"}
-        What lies beyond the border, as OpenCV names it.
+    sigma, kernel_size, border_mode
+        As there.
 
     Returns
     -------

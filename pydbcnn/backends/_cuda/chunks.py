@@ -1,6 +1,6 @@
 """How much of a batch is computed at a time, so that its maps fit some memory."""
 
-from ..parts import even_part
+from ..base import even_part
 from .arrays import Region
 
 _FLOAT = 4  # bytes
