@@ -1,26 +1,37 @@
-/* Loss and gradient of one block of a patch.
+/* Loss and gradient of one block of a patch.  Read forward.h first.
  *
- * Forward keeps the maps of the block.  Backward, the deltas of a map are the
- * convolution of the deltas behind it, with a border of zeros, and the flipped
- * weights: the same loop as forward.  Weight gradients are the dual loop: sums over
- * pixels of an input value times a vector of deltas.  For the last layer, whose
- * filters do not fill a vector, the roles change: a delta times a vector of inputs,
- * which gives the gradient of the flipped weights.
+ * The forward pass keeps all maps of the block.  In the backward pass, a delta is the
+ * derivative of the loss by a value of a map:
  *
- * What follows the layers comes first, see tail_gradient.h: it leaves the deltas of
- * their estimate.  The filter in front is fixed. */
+ *     D2 = [W3' * D]   D1 = [W2' * D2]
+ *
+ * where D are the deltas of the estimate F, Wl' is the kernel of layer l with rows and
+ * columns reversed and inputs and outputs exchanged (`flipped` of layout.h), and [ ]
+ * sets deltas to zero where the rectifier did.  Inside a border of zeros this is a
+ * correlation, so it has the loop of the forward pass, `convolve_row`.
+ *
+ * The gradient of a weight is a sum over pixels: of an input value times a delta.
+ * Vectors run over filters, and so over deltas.  The last layer has too few
+ * filters to fill one: there the vectors run over inputs, and the sums are the
+ * gradient of flipped weights.
+ *
+ * The tail comes first: tail_gradient.h computes D.  The filter in front is fixed, and
+ * has no gradient. */
 #ifndef PYDBCNN_BACKWARD_H
 #define PYDBCNN_BACKWARD_H
 
 #include "forward.h"
 #include "tail_gradient.h"
 
-/* Rows of deltas that are made, then used, while they are in the first-level cache;
- * more rows spread the cost of adding a block of sums to memory. */
+/* DELTA_ROWS rows of deltas are made, then used, while they are in the first-level
+ * cache.  More rows spread the cost of adding the sums of a block to memory.  A block
+ * has TAPS weights by two vectors. */
 enum { DELTA_ROWS = 4, TAPS = PIXELS };
 
+/* Rows of inputs, and of the deltas behind them.  In the last layer, `input` are deltas
+ * and `delta` inputs. */
 typedef struct {
-    const float *input; /* first pixel under the kernel */
+    const float *input; /* the first pixel under the kernel */
     ptrdiff_t input_stride;
     int step;
     const float *delta;
@@ -29,6 +40,7 @@ typedef struct {
     int height, width;
 } gradient_task;
 
+/* One block: adds the gradient of `taps` weights by `vectors` vectors of filters. */
 INLINE void add_products(const int taps, const int vectors, const gradient_task *task,
                          const float *input, int filter, float *gradient)
 {
@@ -42,7 +54,8 @@ INLINE void add_products(const int taps, const int vectors, const gradient_task 
     for (int y = 0; y < task->height; y++) {
         const float *in = input + y * task->input_stride;
         const float *delta = task->delta + y * task->delta_stride + filter;
-        for (int x = 0; x < task->width; x++, in += task->step, delta += task->filters) {
+        for (int x = 0; x < task->width;
+             x++, in += task->step, delta += task->filters) {
             vec value[VECTORS];
 #pragma GCC unroll 16
             for (int v = 0; v < vectors; v++)
@@ -74,7 +87,8 @@ INLINE void add_taps(const int vectors, const gradient_task *task, const float *
                                 gradient + (size_t)k * task->filters))
 }
 
-/* gradient[row][column, input][filter] += sum over pixels of input x delta */
+/* Adds to gradient[row][column, input][filter] the sums over pixels of input
+ * x delta. */
 static void add_weight_gradient(const gradient_task *task, int kernel, float *gradient)
 {
     const int depth = kernel * task->step;
@@ -99,9 +113,9 @@ static void add_bias_gradient(const gradient_task *task, float *gradient)
                                                 (ptrdiff_t)x * task->filters + f));
 }
 
-/* Packed gradients: of what follows the layers, as in `params`; per layer the weights,
- * [row][column, input][filter], or for the last layer flipped, [row][column, output]
- * [input]; then the biases. */
+/* The layout of a gradient while it is summed: first the tail, as in `params`; then for
+ * each layer its weights, [row][column, input][filter], or those of the last layer
+ * flipped, [row][column, output][input]; and then its biases. */
 INLINE size_t gradient_place(const network_shape *net, int l)
 {
     size_t place = aligned_floats(tail_count(net));
@@ -120,7 +134,7 @@ static size_t gradient_size(const network_shape *net)
     return gradient_place(net, net->n_layers);
 }
 
-/* Map `l` of a block, and the deltas of it inside a border of zeros. */
+/* Map `l` of a block, and its deltas inside a border of zeros. */
 typedef struct {
     const float *values;
     ptrdiff_t stride;
@@ -136,14 +150,15 @@ INLINE float *delta_row(const block_map *map, int row)
            (ptrdiff_t)map->border * map->channels;
 }
 
-/* Exact sizes of map `l`: those of tiles may be larger. */
+/* The exact side of map `l`.  That of tile maps may be larger, as transformed layers
+ * make whole squares. */
 INLINE int block_side(const network_shape *net, int l, int side)
 {
     return side + 2 * radius_from(net, l);
 }
 
-/* Room for the maps of a block, all their rows, and for the deltas of them; returns
- * the floats that it takes. */
+/* Takes memory for all maps of a block and for their deltas, and returns how many
+ * floats they need. */
 INLINE size_t lay_out_block(const network_shape *net, int height, int width,
                             tile_maps *tile, block_map *maps, tail_deltas *deltas,
                             float *scratch)
@@ -156,7 +171,8 @@ INLINE size_t lay_out_block(const network_shape *net, int height, int width,
         map->channels = map_channels(net, l);
         map->values = tile->maps[l].ring;
         map->stride = tile->maps[l].stride;
-        /* The first layer needs no deltas of its input: its own are used at once. */
+        /* No layer before the first asks for the deltas of map 1: as soon as some rows
+         * of them are made, they are used for the gradient of the first layer. */
         map->border = l == 1 ? 0 : net->layers[l - 1].kernel - 1;
         map->delta_stride = (ptrdiff_t)(map->width + 2 * map->border) * map->channels;
         map->delta = take(&free_space,
@@ -177,8 +193,9 @@ static size_t block_scratch(const network_shape *net, int block_height,
            layer_scratch(net);
 }
 
-/* The input in the layout of the forward pass.  Transformed layers may ask for pixels
- * beyond the patch: no output that counts depends on them, but they must be numbers. */
+/* Copies the block with its halo to the layout of the forward pass.  Transformed layers
+ * may read pixels beyond the patch.  No output that is used depends on these, but a NaN
+ * among them would spread, so they are zeros. */
 INLINE void copy_input(const tile_map *map, const float *input, ptrdiff_t stride,
                        int height, int width)
 {
@@ -192,7 +209,7 @@ INLINE void copy_input(const tile_map *map, const float *input, ptrdiff_t stride
     }
 }
 
-/* Layer by layer: the backward pass needs whole maps. */
+/* The forward pass, layer by layer, since the backward pass needs whole maps. */
 INLINE void forward_block(const network_shape *net, const packed_weights *weights,
                           const tile_maps *tile, float *scratch)
 {
@@ -206,7 +223,8 @@ INLINE void forward_block(const network_shape *net, const packed_weights *weight
     make_tail(net, &weights->outer, &tile->tail);
 }
 
-/* Deltas of the estimate of the layers, from those of what follows them. */
+/* Copies the deltas of the estimate of the three layers, which the tail has left, into
+ * the border of zeros that the last layer needs. */
 INLINE void estimate_deltas(const tail_deltas *deltas, const block_map *estimate)
 {
     const int count = estimate->width * estimate->channels;
@@ -217,6 +235,7 @@ INLINE void estimate_deltas(const tail_deltas *deltas, const block_map *estimate
                count * sizeof(float));
 }
 
+/* Adds the gradient of the last layer. */
 INLINE void last_layer_gradient(const network_shape *net, const block_map *maps,
                                 float *gradient)
 {
@@ -241,7 +260,8 @@ INLINE void last_layer_gradient(const network_shape *net, const block_map *maps,
                 bias[c] += delta_row(out, y)[x * out->channels + c];
 }
 
-/* Deltas of map `l` through layer `l`, and the gradient of the layer before it. */
+/* Makes the deltas of map `l` from those behind layer `l`, and adds the gradient of
+ * layer l - 1, which made the map. */
 INLINE void hidden_layer_gradient(const network_shape *net,
                                   const packed_weights *weights, const block_map *maps,
                                   int l, float *gradient)
@@ -288,8 +308,10 @@ static double block_gradient(const network_shape *net, const float *packed,
     const int inputs = map_channels(net, 0), outputs = map_channels(net, last);
     const ptrdiff_t per_patch = (ptrdiff_t)batch->blocks_down * batch->blocks_across;
     const ptrdiff_t patch = block / per_patch;
-    const int top = (int)(block % per_patch) / batch->blocks_across * batch->block_height;
-    const int left = (int)(block % per_patch) % batch->blocks_across * batch->block_width;
+    const int top =
+        (int)(block % per_patch) / batch->blocks_across * batch->block_height;
+    const int left =
+        (int)(block % per_patch) % batch->blocks_across * batch->block_width;
     const int height = smaller(batch->block_height, batch->height - top);
     const int width = smaller(batch->block_width, batch->width - left);
     const packed_weights weights = find_weights(net, packed);
@@ -326,6 +348,7 @@ static double block_gradient(const network_shape *net, const float *packed,
     return squares;
 }
 
+/* Writes the gradient of a layer in the order of `params`. */
 INLINE void unpack_layer(const network_shape *net, int l, const float *packed,
                          float *result)
 {
@@ -337,7 +360,8 @@ INLINE void unpack_layer(const network_shape *net, int l, const float *packed,
         for (int i = 0; i < shape->inputs; i++)
             for (int o = 0; o < shape->outputs; o++)
                 *result++ =
-                    last ? packed[(size_t)((positions - 1 - at) * outputs + o) * inputs + i]
+                    last ? packed[(size_t)((positions - 1 - at) * outputs + o) *
+                                      inputs + i]
                          : packed[(size_t)(at * inputs + i) * outputs + o];
     memcpy(result, packed + direct_size(net, l), shape->outputs * sizeof(float));
 }

@@ -1,36 +1,42 @@
-/* How the bfloat16 engines store weights: the counterpart of layout.h.
+/* Where the weights of the three layers lie for the bfloat16 engines: the counterpart
+ * of layout.h.  Read products.h first.
  *
- * A layer is a product of matrices: pixels x inputs times inputs x filters.  Each row of
- * its kernel becomes whole tiles of weights, as products.h describes them, and the rest
- * of a tile is filled with zeros.  Read products.h first.
+ * A layer is a product of matrices, (pixels x inputs) times (inputs x filters), where
+ * the inputs are those under one row of the kernel.  Each row of a kernel becomes whole
+ * tiles of weights, with zeros where a tile has more inputs or filters than the layer.
  *
- * Few channels would fill little of a tile, so rows of the image may be stacked: pixel
- * x of stacked row y holds pixel x of rows y, y + 1, ... as more channels.
+ * The first layer has few inputs.  To fill a tile with them, rows of the image may be
+ * stacked: pixel x of stacked row y has as its channels those of pixel x of the rows y,
+ * y + 1 and so on.
  *
- * The last layer has few outputs, so the columns of its kernel become filters: product
- * (column, output) of pixel x belongs to the output of pixel x - column, where it is
- * added. */
+ * The last layer has few filters.  To fill a tile, the columns of its kernel become
+ * filters, too: pixel x gives one product for each (column, output), which is then
+ * added to the output of pixel x - column. */
 #ifndef PYDBCNN_BFLOAT16_LAYOUT_H
 #define PYDBCNN_BFLOAT16_LAYOUT_H
 
 #include "layout.h"
 #include "products.h"
 
-enum { MAX_STACK = 4 };
+enum { MAX_STACK = 4 }; /* rows of the image in one stacked row */
+
+/* The image enters as LEVELS x - MIDDLE, so that images of 8 bits are exact and
+ * rounded weights meet values around zero.  Weights and biases of the first layer make
+ * up for it. */
 static const float LEVELS = 255.0f, MIDDLE = 128.0f;
 
-/* A layer as a product. */
+/* The sizes of a layer as a product of matrices. */
 typedef struct {
     int stack;   /* rows of the image in one stacked row */
-    int n_rows;  /* rows of input under the kernel */
+    int n_rows;  /* stacked rows under the kernel */
     int step;    /* inputs of a pixel */
-    int depth;   /* inputs under a row of the kernel, an even number */
-    int chunks;  /* of a row of the kernel */
-    int tiles;   /* of filters */
-    int overlap; /* rows of input beyond those of output */
+    int depth;   /* inputs under a row of the kernel, rounded up to an even number */
+    int chunks;  /* tiles of inputs that a row of the kernel takes */
+    int tiles;   /* tiles of filters */
+    int overlap; /* rows of input that the layer needs beyond those that it makes */
 } bf16_layer;
 
-/* Rows to stack so that the fewest products are made. */
+/* How many rows to stack, so that there are as few products of tiles as can be. */
 INLINE int best_stack(int kernel, int inputs)
 {
     int best = 1, fewest = 0;
@@ -45,7 +51,7 @@ INLINE int best_stack(int kernel, int inputs)
     return best;
 }
 
-/* Channels of map `l`: hidden maps are whole pairs of tiles. */
+/* The channels of map `l` in memory: those of hidden maps fill pairs of tiles. */
 INLINE int bf16_channels(const network_shape *net, int l)
 {
     return l == 0 || l == net->n_layers
@@ -59,7 +65,8 @@ INLINE bf16_layer describe_bf16(const network_shape *net, int l)
     const int stack = l == 0 ? best_stack(kernel, bf16_channels(net, 0)) : 1;
     const int step = bf16_channels(net, l) * stack;
     const int depth = round_up(last ? step : kernel * step, 2);
-    const int filters = last ? kernel * net->layers[l].outputs : bf16_channels(net, l + 1);
+    const int filters =
+        last ? kernel * net->layers[l].outputs : bf16_channels(net, l + 1);
     return (bf16_layer){
         .stack = stack, .n_rows = divide_up(kernel, stack), .step = step,
         .depth = depth, .chunks = divide_up(depth, CHUNK),
@@ -68,12 +75,13 @@ INLINE bf16_layer describe_bf16(const network_shape *net, int l)
     };
 }
 
+/* Floats of the weights of a layer: two weights take the place of a float. */
 INLINE size_t bf16_weights_size(const bf16_layer *layer)
 {
     return (size_t)layer->n_rows * layer->chunks * layer->tiles * TILE * CHUNK / 2;
 }
 
-/* Floats of the weights and biases of a layer; weights take half a float each. */
+/* Floats of the weights and the biases of a layer. */
 INLINE size_t bf16_layer_size(const bf16_layer *layer)
 {
     return bf16_weights_size(layer) + aligned_floats(layer->tiles * TILE);
@@ -90,7 +98,7 @@ static size_t bf16_packed_size(const network_shape *net, int backward)
     return size;
 }
 
-/* Rounded to nearest, ties to even; a NaN stays one. */
+/* Rounds to nearest, ties to even.  A NaN stays a NaN. */
 INLINE uint16_t to_bfloat16(float value)
 {
     uint32_t bits;
@@ -100,7 +108,9 @@ INLINE uint16_t to_bfloat16(float value)
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-/* Two tiles of filters lie beside each other, chunk by chunk; the last may be alone. */
+/* The place of a weight.  Tiles of filters come in pairs, which are multiplied
+ * together: the tiles of a pair alternate, chunk by chunk.  The last tile may
+ * have no partner. */
 INLINE size_t bf16_place(const bf16_layer *layer, int row, int k, int filter)
 {
     const int tile = filter / TILE, pair = tile / 2;
@@ -111,6 +121,7 @@ INLINE size_t bf16_place(const bf16_layer *layer, int row, int k, int filter)
            (size_t)(k % CHUNK / 2 * TILE + filter % TILE) * 2 + k % 2;
 }
 
+/* `weights` has the weights of layer `l` in the order HWIO, then its biases. */
 INLINE void pack_bf16_layer(const network_shape *net, int l, const float *weights,
                             uint16_t *packed, float *bias)
 {
@@ -124,7 +135,8 @@ INLINE void pack_bf16_layer(const network_shape *net, int l, const float *weight
             for (int i = 0; i < shape->inputs; i++)
                 for (int o = 0; o < shape->outputs; o++) {
                     const float weight = *weights++;
-                    const int k = last ? i : x * layer.step + y % layer.stack * inputs + i;
+                    const int k =
+                        last ? i : x * layer.step + y % layer.stack * inputs + i;
                     const int filter = last ? x * shape->outputs + o : o;
                     packed[bf16_place(&layer, y / layer.stack, k, filter)] =
                         to_bfloat16(l == 0 ? weight / LEVELS : weight);

@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Thin bindings of the C engines: threads and scratch memory, no arithmetic.
+"""Bindings of the C engines, with their threads and scratch memory.
 
-Callers (`pydbcnn.backends.cpu`) have checked every shape, type and size.
+All arithmetic is in C, whose interface is ``engine.h``. The caller,
+`pydbcnn.backends.cpu`, has checked every shape, type and size.
 """
 
 cimport numpy as cnp
@@ -107,13 +108,13 @@ def openmp_built():
 
 
 def openmp_max_threads():
-    """The threads that OpenMP would use, with its variables and limits."""
+    """How many threads OpenMP would use, given its variables and limits."""
     return omp_get_max_threads()
 
 
 cdef size_t whole_lines(size_t count) noexcept nogil:
-    # Vectors are loaded from multiples of 64 bytes; the line more keeps threads from
-    # writing to one line.
+    # Vectors are loaded from multiples of 64 bytes, the size of a cache line. One line
+    # more keeps two threads from writing to the same one.
     return (count + 15) // 16 * 16 + 16
 
 
@@ -143,12 +144,12 @@ def limits():
 
 
 def request_amx():
-    """Ask the system for the registers of AMX; whether it granted them."""
+    """Ask the system for the registers of AMX, and return whether it granted them."""
     return bool(pydbcnn_request_amx())
 
 
 cdef class Engine:
-    """The kernels for one instruction set."""
+    """One engine: the table of C functions for one instruction set."""
 
     cdef const engine_table *table
 
@@ -195,9 +196,10 @@ cdef network_shape describe(network, direct) except *:
 
 
 cdef class Weights:
-    """Parameters of a network in the layout of an engine and a precision.
+    """Packed weights of a network, as an engine reads them in one precision.
 
-    `direct` keeps layers from being transformed.
+    `backward` adds what only the gradient reads. `direct` leaves out Winograd's
+    algorithm.
     """
 
     cdef Engine engine
@@ -227,10 +229,10 @@ cdef int parts(int total, int part) noexcept nogil:
 def forward(Weights weights, cnp.ndarray images, cnp.ndarray output,
             float data_range, int first_row, int last_row, int tile_height,
             int tile_width, int n_threads, double[::1] seconds=None):
-    """Fill rows of `output` from `images`: (n, height, width, channels), any strides.
+    """Fill rows `first_row` to `last_row` of `output` from `images`.
 
-    `seconds` collects the times that `CpuBackend.layer_seconds` returns; that needs
-    n_threads=1.
+    Both have the shape (n, height, width, channels) and any strides. `seconds`
+    collects the times that `CpuBackend.layer_seconds` returns; that needs n_threads=1.
     """
     cdef const forward_kernels *kernels = weights.kernels
     cdef const network_shape *net = &weights.net
@@ -267,7 +269,7 @@ def forward(Weights weights, cnp.ndarray images, cnp.ndarray output,
 
 
 def peak_loop(Engine engine, str precision, long rounds, int n_threads):
-    """Multiply-adds on every thread; returns how many operations that were."""
+    """Run multiply-adds on every thread, for benchmarks, and count the operations."""
     cdef const forward_kernels *kernels = (
         &engine.table.bfloat16 if precision == "bfloat16" else &engine.table.float32)
     cdef float *values = allocate(64 * n_threads)
@@ -288,10 +290,11 @@ def squares_and_gradient(Weights weights, const float[:, :, :, ::1] inputs,
                          const float[:, :, :, ::1] targets, float[::1] gradient,
                          int block_height, int block_width, int n_groups,
                          int n_threads):
-    """Fill `gradient` of half the mean squared error; return the sum of squares.
+    """Fill `gradient`, of half the mean squared error; return the sum of squares.
 
-    Blocks are dealt to groups in order, and groups are summed in order: which
-    thread did what leaves no trace in the result.
+    Blocks are dealt to groups in order, each group adds the gradients of its blocks in
+    order, and at last the groups are added in order. So the result does not depend on
+    which thread computed what.
     """
     cdef const engine_table *table = weights.engine.table
     cdef const network_shape *net = &weights.net

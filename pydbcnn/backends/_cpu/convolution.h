@@ -1,14 +1,16 @@
-/* The inner loops of both directions.
+/* The inner loops of layers that are not transformed.  Read
+ * vector.h and layout.h first.
  *
- * `convolve_row` is the workhorse: direct hidden layers forward, and all layers but the
- * first backward.
- * Vectors run over filters, so an input value is repeated across a vector and
- * multiplied with a vector of weights.  With channels last, the columns and inputs
- * under a kernel row are contiguous: one loop over `depth` = kernel x inputs.
+ * `convolve_row` computes one row of a hidden layer, max(0, W * F + B), or in the
+ * backward pass one row of deltas.  Vectors run over filters: an input value is
+ * repeated across a vector and multiplied with a vector of weights.  With channels
+ * last, the columns and inputs under a row of the kernel are contiguous, so that one
+ * loop over `depth` = kernel x inputs serves both.
  *
- * `dot_rows` is the last layer forward, where filters are too few to fill a vector:
- * vectors run over inputs and are summed at the end.  It makes DOT_ROWS rows at once, so
- * that an input is loaded once for all the rows of the kernel that it meets. */
+ * `dot_rows` computes DOT_ROWS rows of the last layer, F = W3 * F2 + B3, whose filters
+ * are too few to fill a vector.  Vectors run over inputs, and the lanes of a sum are
+ * added at the end.  It computes several rows at once, so that an input is loaded once
+ * for all rows of the kernel that meet it. */
 #ifndef PYDBCNN_CONVOLUTION_H
 #define PYDBCNN_CONVOLUTION_H
 
@@ -20,15 +22,16 @@ typedef struct {
     int depth;            /* columns x inputs under a kernel row */
     int step;             /* inputs: floats from a pixel to the next */
     const float *weights; /* in blocks of filters, see layout.h */
-    const float *bias;    /* padded, or NULL: then `mask` applies */
-    const float *mask;    /* keep a result where this map is positive */
+    const float *bias;    /* padded; NULL in the backward pass, which has a mask */
+    const float *mask;    /* map that was rectified: deltas pass where it is positive */
     float *output;
     int filters; /* padded to whole vectors */
     int width;   /* pixels */
 } row_task;
 
-/* `step` is passed beside the task so that callers can make it a constant: then a
- * pixel's input is reached by a displacement rather than by a register of its own. */
+/* One block: `pixels` pixels from x on, and `vectors` vectors of filters.  `step` is
+ * also in the task, but as a constant it lets instructions reach the inputs of all
+ * pixels by displacements from one register. */
 INLINE void convolve_block(const int pixels, const int vectors, const int step,
                            const row_task *task, const float *weights, int x,
                            int filter)
@@ -92,6 +95,8 @@ INLINE void convolve_row_step(const int step, const row_task *task)
     }
 }
 
+/* The cases are the usual numbers of inputs: of a grey and of a colour image, and of
+ * maps of 32 and 64 filters. */
 static void convolve_row(const row_task *task)
 {
     switch (task->step) {
@@ -123,7 +128,8 @@ typedef struct {
     int width;
 } dot_task;
 
-/* Adds the products with `taps` rows of the kernel, from its row `first` on. */
+/* Adds the products with `taps` rows of the kernel, from row `first` on.
+ * The weights of one column of these stay in registers while rows of inputs pass by. */
 INLINE void add_dots(const int pixels, const int taps, const dot_task *task,
                      const float *weights, int first, int x,
                      vec sum[DOT_ROWS][DOT_PIXELS])

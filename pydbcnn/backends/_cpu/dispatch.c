@@ -1,4 +1,6 @@
-/* Which engines this build holds and which of them this processor can run. */
+/* The list of the engines of this build, and the test which of them this processor can
+ * run.  It is compiled without flags for an instruction set, so that it runs
+ * anywhere. */
 #define _GNU_SOURCE
 #include "engine.h"
 
@@ -25,7 +27,7 @@ const engine *const pydbcnn_engines[] = {
 #include <unistd.h>
 #endif
 
-/* The processor has AMX for bfloat16, and the system can save its registers. */
+/* Whether the processor has AMX for bfloat16, and the system saves its registers. */
 static int has_amx(void)
 {
     enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, OSXSAVE = 1 << 27 };
@@ -41,7 +43,7 @@ static int has_amx(void)
 
 static int runs_bfloat16(const char *name)
 {
-    /* Compilers take it that what has the products has AVX512BW. */
+    /* With the flag for these products, compilers also use AVX512BW. */
     const int has_bfloat16 = __builtin_cpu_supports("avx512f") &&
                              __builtin_cpu_supports("avx512bw") &&
                              __builtin_cpu_supports("avx512bf16");

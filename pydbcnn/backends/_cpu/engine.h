@@ -1,6 +1,8 @@
-/* The engine as its callers see it: plain structures and one table of functions
- * per instruction set.  Every array is float32 unless it says otherwise; images are
- * batch first and channels last. */
+/* The interface of the engine: plain structures, and one table of functions for each
+ * instruction set.  Read this file first; docs/engine.rst explains the whole.
+ *
+ * Every array is float32 unless its comment says otherwise.  Images have the shape
+ * (batch, height, width, channels). */
 #ifndef PYDBCNN_ENGINE_H
 #define PYDBCNN_ENGINE_H
 
@@ -35,14 +37,15 @@ typedef struct {
     int outputs; /* filters */
 } layer_shape;
 
+/* The layers of the paper, and the outer layers around them (outer_layers.h). */
 typedef struct {
     int n_layers;
-    int residual; /* add the input to the output of the last layer */
-    int direct;   /* no layer is transformed: the reference of those that are */
-    int filter;   /* side of the filter in front, odd; 1: none */
+    int residual; /* whether the input is added to the output of the last layer */
+    int direct;   /* whether no layer uses Winograd's algorithm (winograd.h) */
+    int filter;   /* odd side of the filter in front of the layers; 1: none */
     int n_back_projections;
-    int reblur, projection; /* sides of their kernels, odd */
-    int combine;            /* a last layer combines input and estimate */
+    int reblur, projection; /* odd sides of their kernels K and P */
+    int combine; /* whether input and estimate are combined at the end */
     layer_shape layers[MAX_LAYERS];
 } network_shape;
 
@@ -56,15 +59,17 @@ typedef struct {
     pixel_type type;
     float data_range; /* pixel value that the network sees as 1 */
     int height, width;
-    int first_row, last_row; /* what to compute; the rest is context */
-    /* Multiples of 4, as is first_row: then results do not depend on them. */
+    int first_row, last_row; /* rows to compute; the others are only read, as a halo */
+    /* Multiples of 4, as first_row is: Winograd's squares then lie at the same pixels
+     * in any tiling, so that the result does not depend on it. */
     int tile_height, tile_width;
     int tiles_down, tiles_across; /* tiles of one image */
-    double *seconds; /* see time_of_layer; NULL: not measured */
+    double *seconds; /* time of each stage, see time_of_layer; NULL: not measured */
 } image_batch;
 
-/* Patches with their context: each input is larger than its target by the radius
- * of the network on every side.  Blocks of a patch are what one thread works on. */
+/* Patches for training, with their halo: each input is larger than its target by the
+ * radius of the network on every side.  A thread computes one block of a patch at a
+ * time. */
 typedef struct {
     const float *inputs;  /* n, height + 2 radius, width + 2 radius, channels */
     const float *targets; /* n, height, width, channels */
@@ -76,19 +81,21 @@ typedef struct {
 
 /* The forward pass in one precision. */
 typedef struct {
-    /* Floats that the packed weights take, and packing them.  `backward` adds what
-     * only the gradient needs. */
+    /* The size of the packed weights in floats, and the function that packs them.  With
+     * `backward`, they also hold what only the gradient reads. */
     size_t (*packed_size)(const network_shape *net, int backward);
     void (*pack)(const network_shape *net, const float *params, int backward,
                  float *packed);
 
-    /* One tile of one image: all layers, fused. */
+    /* Computes all layers of one tile of one image.  `scratch` is memory of as many
+     * floats as `tile_scratch` returns. */
     size_t (*tile_scratch)(const network_shape *net, int tile_height, int tile_width);
     void (*forward_tile)(const network_shape *net, const float *packed,
                          const image_batch *batch, ptrdiff_t tile, float *scratch);
 
-    /* Multiply-adds at the speed limit of the processor: returns how many operations
-     * `rounds` rounds are.  `values` is room for two vectors, the first one set. */
+    /* Runs `rounds` rounds of multiply-adds at the speed limit of the processor, for
+     * benchmarks, and returns how many operations they are.  `values` has room for two
+     * vectors, of which the first one is set. */
     double (*peak_loop)(long rounds, float *values);
 } forward_kernels;
 
@@ -97,16 +104,16 @@ typedef struct {
     forward_kernels float32;
     forward_kernels bfloat16; /* NULL where the instruction set has no such products */
 
-    /* One block of one patch: adds its gradient, in the packed layout, to
-     * `gradient`, and returns its sum of squared errors. */
+    /* Adds the gradient of one block of one patch to `gradient`, which has the layout
+     * of backward.h, and returns the sum of squared errors of the block. */
     size_t (*block_scratch)(const network_shape *net, int block_height,
                             int block_width);
     double (*block_gradient)(const network_shape *net, const float *packed,
                              const patch_batch *batch, ptrdiff_t block,
                              float *scratch, float *gradient);
     size_t (*gradient_size)(const network_shape *net);
-    /* Sums `count` packed gradients in order, into the first one, and lays the sum out
-     * like `params`. */
+    /* Adds `count` such gradients, `stride` floats apart, to the first of them, always
+     * in the same order, and writes the sum to `result` in the order of `params`. */
     void (*reduce_gradient)(const network_shape *net, float *gradients, size_t stride,
                             int count, float *result);
 } engine;
@@ -127,10 +134,10 @@ extern const engine *const pydbcnn_engines[];
 /* Whether this processor and operating system can run an engine. */
 int pydbcnn_engine_runs(const engine *candidate);
 
-/* Asks Linux for the registers of AMX, as it wants once for a process before the first
- * use (Documentation/arch/x86/xstate.rst).  They are large: from then on, alternate
- * stacks of signal handlers must be, too.  So it is asked only when they are needed.
- * Returns whether it was granted. */
+/* Asks Linux for the registers of AMX, which a process has to do before it first uses
+ * them (Documentation/arch/x86/xstate.rst).  They are large: once they are granted, the
+ * alternate stacks of signal handlers must have room for them, too.  So this is called
+ * only when they are needed.  Returns whether they were granted. */
 int pydbcnn_request_amx(void);
 
 #endif

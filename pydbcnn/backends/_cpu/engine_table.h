@@ -1,5 +1,6 @@
-/* The engine for one instruction set: ENGINE_NAME is set by the file that includes
- * this one, and the compiler's flags decide which vectors it uses. */
+/* The table of one engine.  Each engine_*.c defines ENGINE_NAME and includes this file;
+ * it is compiled with flags of its own, which decide the vectors that the engine
+ * uses. */
 #include "backward.h"
 #include "forward.h"
 #include "peak.h"

@@ -1,14 +1,17 @@
-/* Correlation of every channel with one and the same kernel: the filter in front, and
- * the kernels of back-projections.
+/* Correlation of every channel with one and the same kernel: of the filter in front of
+ * the layers, and of the kernels K and P of back-projections.
  *
- * With channels last, a column of the kernel is an offset of so many channels in the
- * row, whatever the channel: so vectors run along the row, through pixels and channels.
+ * With channels last, a step to the next column of the kernel is a step of as many
+ * floats as there are channels, whatever the channel.  So vectors run along the row,
+ * through pixels and channels alike.
  *
- * FILTER_ROWS rows are made at once, so that an input is loaded once for all the rows
- * of the kernel that it meets.  The kernel may be symmetric from left to right: then
- * the two inputs that meet the same weight are added first, which serves all these
- * rows.  Every sum is made in one order, row by row of the kernel, and within a row
- * from the middle outwards or else from left to right. */
+ * FILTER_ROWS rows are computed at once, so that an input is loaded once for all rows
+ * of the kernel that meet it.  A kernel may be symmetric from left to right, as the
+ * filter is: then it is folded, that is, the two inputs that meet the same weight are
+ * added before they are multiplied, and the sum serves all FILTER_ROWS rows.
+ *
+ * The products of a sum are always added in the same order: row by row of the kernel,
+ * and within a row from left to right or, if it is folded, from the middle outwards. */
 #ifndef PYDBCNN_FILTER_H
 #define PYDBCNN_FILTER_H
 
@@ -16,8 +19,8 @@
 #include "vector.h"
 
 enum {
-    FILTER_FLOATS = FILTER_VECTORS * LANES, /* of a row, made at once */
-    MAX_FILTER_ROWS = MAX_FILTER_SIZE + FILTER_ROWS - 1, /* of inputs */
+    FILTER_FLOATS = FILTER_VECTORS * LANES, /* floats of a row in a block */
+    MAX_FILTER_ROWS = MAX_FILTER_SIZE + FILTER_ROWS - 1, /* rows of inputs of a task */
 };
 _Static_assert(MAX_BACK_PROJECTION_SIZE <= MAX_FILTER_SIZE,
                "back-projections have MAX_FILTER_ROWS rows of inputs, too");
@@ -25,14 +28,14 @@ _Static_assert(MAX_BACK_PROJECTION_SIZE <= MAX_FILTER_SIZE,
 typedef struct {
     const float *const *rows; /* kernel + FILTER_ROWS - 1 input rows */
     int kernel;
-    int step;              /* channels: floats from a pixel to the next */
-    const float *weights;  /* [column][row], if folded from the middle column on */
+    int step;              /* floats from a pixel to the next: channels */
+    const float *weights;  /* [column][row]; if folded, from the middle column on */
     float *const *outputs; /* FILTER_ROWS rows */
-    int count;             /* floats of a row; whole vectors are read and written */
+    int count;             /* floats of a row; whole vectors of it are written */
 } filter_task;
 
-/* Adds the products with row `row` of the input to the sums of rows `first` to `end`
- * of the output. */
+/* Adds the products of row `row` of the inputs to the sums of the rows of output that
+ * see it, `first` to `end`. */
 INLINE void add_filter_row(const int folded, const int vectors, const int first,
                            const int end, const filter_task *task,
                            const float *const *rows, int row, int x,
@@ -64,7 +67,9 @@ INLINE void add_filter_row(const int folded, const int vectors, const int first,
     }
 }
 
-/* `n` rows of output of `vectors` vectors; the kernel has at least as many rows. */
+/* One block: `n` rows of output, `vectors` vectors of each.  The kernel has at least
+ * `n` rows.  So the first and the last n - 1 rows of inputs are seen by some of the
+ * rows of output, and those between by all. */
 INLINE void filter_block(const int folded, const int n, const int vectors,
                          const filter_task *task, const float *const *rows,
                          float *const *outputs, int x)
@@ -103,6 +108,7 @@ INLINE void filter_blocks(const int folded, const int n, const filter_task *task
         filter_block(folded, n, 1, task, rows, outputs, x);
 }
 
+/* With a kernel of fewer rows than a block, rows of output are computed one by one. */
 INLINE void filter_any_rows(const int folded, const filter_task *task)
 {
     if (task->kernel >= FILTER_ROWS)
@@ -112,13 +118,13 @@ INLINE void filter_any_rows(const int folded, const filter_task *task)
             filter_blocks(folded, 1, task, task->rows + y, task->outputs + y);
 }
 
-/* FILTER_ROWS rows. */
+/* Computes FILTER_ROWS rows. */
 static void filter_rows(const filter_task *task)
 {
     filter_any_rows(0, task);
 }
 
-/* The same with a kernel that is symmetric from left to right. */
+/* The same for a kernel that is symmetric from left to right. */
 static void filter_rows_folded(const filter_task *task)
 {
     filter_any_rows(1, task);

@@ -1,9 +1,12 @@
-/* All layers of one tile in one pass, a few rows at a time.
+/* The forward pass of one tile in single precision: all layers are fused, so that the
+ * maps between them stay in the cache.  Read maps.h and convolution.h first.
  *
- * As soon as a layer has the input rows that it needs, it makes its next rows: SQUARE
- * if it is transformed, DOT_ROWS if it is the last, one otherwise.  Each map keeps only
- * the rows that are still needed, in a ring.  So the maps stay in the cache, and nothing
- * is computed twice but the halo of the tile. */
+ * A tile is read with its halo, the pixels around it that the network sees.  Then
+ * its layers advance together, a few rows at a time: as soon as a layer has the rows
+ * of input that it needs, it makes its next rows (SQUARE if it is transformed,
+ * DOT_ROWS if it is the last of the three, 1 otherwise).  Each map is a ring of the
+ * rows that are still needed.  Nothing is computed twice but what the halos of tiles
+ * have in common. */
 #ifndef PYDBCNN_FORWARD_H
 #define PYDBCNN_FORWARD_H
 
@@ -22,34 +25,36 @@ enum {
 _Static_assert((int)SQUARE <= (int)MAX_ROWS && (int)DOT_ROWS <= (int)MAX_ROWS,
                "no layer makes more than MAX_ROWS rows at once");
 
-/* The maps of a tile.  The blurred input is map 0, unless it is filtered or used later:
- * then map 0 is made of it, a few rows at a time, in the order of their pixels, which
- * map 0 may change.  The last map of the layers is the first of the tail. */
+/* The maps of a tile.  The blurred image is map 0 itself, unless it is filtered or the
+ * tail needs it: then it has a map of its own, and map 0 is made of that, a few rows at
+ * a time.  The last map of the layers is the first of the tail. */
 typedef struct {
-    tile_map input;
-    tile_map filtered;
+    tile_map input;    /* the blurred image */
+    tile_map filtered; /* Q * x in the order of pixels; map 0 may have phases */
     tile_map maps[MAX_LAYERS + 1];
     tile_tail tail;
 } tile_maps;
 
-/* A layer as the tile sees it: rows that it makes at once, and rows (and columns) of
- * input beyond those that it makes. */
+/* How many rows layer `l` makes at once. */
 INLINE int rows_at_once(const network_shape *net, int l)
 {
     return l == net->n_layers - 1 ? DOT_ROWS : is_transformed(net, l) ? SQUARE : 1;
 }
 
+/* The width of map `l + 1` is rounded up to a multiple of this. */
 INLINE int columns_at_once(const network_shape *net, int l)
 {
     return is_transformed(net, l) ? SQUARE : 1;
 }
 
+/* How many rows, and columns, of input layer `l` needs beyond those that it makes. */
 INLINE int overlap(const network_shape *net, int l)
 {
     const int kernel = net->layers[l].kernel;
     return is_transformed(net, l) ? 3 * blocks_across(kernel) - 1 : kernel - 1;
 }
 
+/* Takes memory for the blurred image and the filtered one, if they are not map 0. */
 INLINE void lay_out_input(const network_shape *net, int keep, tile_maps *tile,
                           float **free_space)
 {
@@ -67,8 +72,10 @@ INLINE void lay_out_input(const network_shape *net, int keep, tile_maps *tile,
     tile->tail.input = &tile->input;
 }
 
-/* Sizes from the last map to the first: a transformed layer makes whole squares, which
- * may need pixels beyond those that the tile asks for.  `keep` keeps all rows. */
+/* Takes memory for all maps and returns how many floats they need.  Sizes follow from
+ * the last map to the first: a transformed layer makes whole squares, which may need
+ * pixels beyond those that the tile asks for.  With `keep`, as training needs it, maps
+ * keep all of their rows. */
 INLINE size_t lay_out_tile(const network_shape *net, int height, int width, int keep,
                            tile_maps *tile, float *scratch)
 {
@@ -93,7 +100,8 @@ INLINE size_t lay_out_tile(const network_shape *net, int height, int width, int 
             map->phase_bits = 2;
             map->width = round_up(map->width, SQUARE);
         }
-        /* Whole squares are written, and a vector more may be read. */
+        /* Whole squares are written to a row, and vectors may be read
+         * beyond its end. */
         map->stride = round_up(map->width, SQUARE) * (ptrdiff_t)map->channels;
         map->ring = take(&free_space, map->kept * map->stride + LANES);
     }
@@ -101,6 +109,7 @@ INLINE size_t lay_out_tile(const network_shape *net, int height, int width, int 
     return free_space - scratch;
 }
 
+/* Scratch memory that one layer after the other uses. */
 INLINE size_t layer_scratch(const network_shape *net)
 {
     size_t most = 0;
@@ -121,7 +130,7 @@ static size_t tile_scratch(const network_shape *net, int tile_height, int tile_w
            aligned_floats(tile.input.width * sizeof(ptrdiff_t) / sizeof(float));
 }
 
-/* A hidden layer at one row. */
+/* One row of a hidden layer that is not transformed. */
 INLINE void apply_hidden(const network_shape *net, const packed_weights *weights, int l,
                          const float *const *rows, float *output, int width)
 {
@@ -134,7 +143,7 @@ INLINE void apply_hidden(const network_shape *net, const packed_weights *weights
     convolve_row(&task);
 }
 
-/* The last layer at DOT_ROWS rows. */
+/* DOT_ROWS rows of the last layer. */
 INLINE void apply_last(const network_shape *net, const packed_weights *weights,
                        const float *const *rows, float *const *outputs, int width)
 {
@@ -147,6 +156,7 @@ INLINE void apply_last(const network_shape *net, const packed_weights *weights,
     dot_rows(&task);
 }
 
+/* SQUARE rows of a transformed layer. */
 INLINE void apply_transformed(const network_shape *net, const packed_weights *weights,
                               int l, const float *const *rows, const tile_map *map,
                               float *const *outputs, int width, float *scratch)
@@ -163,7 +173,7 @@ INLINE void apply_transformed(const network_shape *net, const packed_weights *we
     winograd_rows(&task);
 }
 
-/* The next rows of map `l + 1`, from row `row` on. */
+/* Makes the next rows of map `l + 1`, from row `row` on. */
 INLINE void make_rows(const network_shape *net, const packed_weights *weights,
                       const tile_map *maps, int l, int row, float *scratch)
 {
@@ -183,7 +193,7 @@ INLINE void make_rows(const network_shape *net, const packed_weights *weights,
         apply_hidden(net, weights, l, rows, outputs[0], maps[l + 1].width);
 }
 
-/* FILTER_ROWS rows of map 0, from row `row` on. */
+/* Makes FILTER_ROWS rows of map 0 from the blurred image, from row `row` on. */
 INLINE void make_filtered(const network_shape *net, const packed_weights *weights,
                           const tile_maps *tile, int row)
 {
@@ -217,7 +227,8 @@ INLINE void make_map0(const network_shape *net, const packed_weights *weights,
             make_filtered(net, weights, tile, row);
 }
 
-/* Byte offsets of the columns of the input, mirrored into the image. */
+/* Finds the byte offset in the image of each column of the tile: those beyond the
+ * border are mirrored.  They are in the order in which the map has its pixels. */
 INLINE void find_columns(const image_batch *batch, const tile_map *map, int left,
                          ptrdiff_t *columns)
 {
@@ -226,8 +237,10 @@ INLINE void find_columns(const image_batch *batch, const tile_map *map, int left
             mirror(left + x, batch->width) * batch->input_strides[2];
 }
 
-/* Rows of the estimate of the layers, to which a residual network adds their input. */
-INLINE void add_input(const network_shape *net, const tile_map *maps, int row, int count)
+/* Adds the input of the layers to `count` rows of their output, if the network is
+ * residual. */
+INLINE void add_input(const network_shape *net, const tile_map *maps, int row,
+                      int count)
 {
     const int radius = radius_of_layers(net, 0);
     const tile_map *first = &maps[0], *estimate = &maps[net->n_layers];
@@ -262,7 +275,8 @@ static void forward_tile(const network_shape *net, const float *packed,
 
     int made[MAX_LAYERS + 1] = {maps[0].height};
     while (tile.tail.finished < place.height) {
-        int l = last - 1; /* the last layer that has its input: rings stay short */
+        /* The last layer that has its input goes on, so that rings stay short. */
+        int l = last - 1;
         while (made[l] < made[l + 1] + rows_at_once(net, l) + overlap(net, l))
             l--;
         make_rows(net, &weights, maps, l, made[l + 1], for_layers);

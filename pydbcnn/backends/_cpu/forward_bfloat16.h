@@ -1,11 +1,11 @@
-/* The forward pass with bfloat16 inputs, weights and maps, and single-precision sums.
+/* The forward pass of one tile with bfloat16 inputs, weights and maps, and sums in
+ * single precision.  Read bfloat16_layout.h and forward.h first.
  *
- * Layers advance together, row by row; the products are those of products.h.  Two things
- * keep the 8 significant bits from showing:
- *   - the image enters as 255 x - 128: integers of 8 bits are then exact, and the
- *     rounded weights meet values around zero;
- *   - sums, biases and the output of the last layer are single precision, and so is the
- *     input that a residual network adds to it, and all that surrounds the layers. */
+ * Each row of the image that arrives lets the layers make a row each.  The 8
+ * significant bits of a bfloat16 show little in the result, since
+ *   - the image enters as 255 x - 128, see bfloat16_layout.h;
+ *   - sums, biases, the output of the last layer, the input that a residual network
+ *     adds to it and all outer layers are in single precision. */
 #ifndef PYDBCNN_FORWARD_BFLOAT16_H
 #define PYDBCNN_FORWARD_BFLOAT16_H
 
@@ -19,7 +19,7 @@
 #include "products_avx512.h"
 #endif
 
-/* Map `l` of a tile, and a ring of its rows. */
+/* Map `l` of a tile: a ring of its rows, see maps.h. */
 typedef struct {
     uint16_t *ring;
     int width;
@@ -30,15 +30,15 @@ typedef struct {
 typedef struct {
     bf16_layer layers[MAX_LAYERS];
     bf16_map maps[MAX_LAYERS]; /* map 0 is the stacked image */
-    tile_map input;            /* the image, in single precision as what follows */
-    tile_map pixels;           /* filtered; the same rows if there is no filter */
+    tile_map input;            /* the blurred image x, in single precision */
+    tile_map pixels; /* what the layers see: Q * x, or the rows of x if there is no Q */
     tile_tail tail;
-    int rows, columns; /* that the layers need */
-    uint16_t *rounded; /* ring of the rows that are to be stacked */
+    int rows, columns; /* pixels that the layers need */
+    uint16_t *rounded; /* ring of rounded rows that wait until they are stacked */
     ptrdiff_t rounded_stride;
-    float *products; /* a row of the last layer */
-    float *block; /* sums of BLOCK_PIXELS x 2 tiles */
-    ptrdiff_t *places;
+    float *products;   /* a row of products of the last layer */
+    float *block;      /* sums of BLOCK_PIXELS x 2 tiles */
+    ptrdiff_t *places; /* byte offsets of columns, as in find_columns of forward.h */
 } bf16_tile;
 
 INLINE uint16_t *bf16_row(const bf16_map *map, int row)
@@ -46,13 +46,14 @@ INLINE uint16_t *bf16_row(const bf16_map *map, int row)
     return map->ring + row % map->kept * map->stride;
 }
 
-/* Floats from a pixel to the next among the products of the last layer. */
+/* Floats from a pixel to the next in the products of the last layer. */
 INLINE ptrdiff_t product_stride(const bf16_layer *layer)
 {
     return layer->tiles * TILE;
 }
 
-/* The image stays if it is used later; else rows stay until they are filtered, or added
+/* Takes memory for the image.  All rows of it stay if the tail reads them.  Else
+ * they stay until they are filtered, and what the layers see until it is added
  * to the estimate. */
 INLINE void bf16_lay_out_input(const network_shape *net, bf16_tile *tile,
                                float **free_space)
@@ -73,6 +74,7 @@ INLINE void bf16_lay_out_input(const network_shape *net, bf16_tile *tile,
     tile->tail.input = &tile->input;
 }
 
+/* Takes memory for all maps and returns how many floats they need. */
 static size_t bf16_lay_out(const network_shape *net, int height, int width,
                            bf16_tile *tile, float *scratch)
 {
@@ -91,7 +93,8 @@ static size_t bf16_lay_out(const network_shape *net, int height, int width,
         tile->columns += net->layers[l].kernel - 1;
         map->width = tile->columns;
         map->kept = (layer->n_rows - 1) * layer->stack + 1;
-        /* Whole tiles of the map are written, and whole chunks of it read. */
+        /* Whole tiles are written to a row, and whole chunks are read beyond
+         * its end. */
         map->stride = round_up((made > round_up(map->width, TILE)
                                     ? made : round_up(map->width, TILE)) * layer->step +
                                    layer->chunks * CHUNK, CHUNK);
@@ -122,8 +125,9 @@ INLINE void round_vector(const float *from, uint16_t *to)
     memcpy(to, &rounded, sizeof rounded);
 }
 
-/* 255 x - 128 of a row of the image, in bfloat16, in whole vectors: what follows the
- * row meets weights of zero, so it must be a number. */
+/* Rounds 255 x - 128 of a row of the image to bfloat16.  Whole vectors are
+ * written: what lies behind the row is multiplied with weights of zero, so it must
+ * not be a NaN. */
 INLINE void round_row(const float *from, int count, uint16_t *to)
 {
     int i = 0;
@@ -136,7 +140,7 @@ INLINE void round_row(const float *from, int count, uint16_t *to)
         round_vector(rest, to + i);
 }
 
-/* FILTER_ROWS rows from `row` on, of the rows of the image that surround them. */
+/* Makes FILTER_ROWS rows of Q * x, from row `row` on. */
 INLINE void bf16_filter(const network_shape *net, const bf16_tile *tile, int row,
                         const float *weights)
 {
@@ -154,7 +158,8 @@ INLINE void bf16_filter(const network_shape *net, const bf16_tile *tile, int row
     filter_rows_folded(&task);
 }
 
-/* Image row `row` arrives; the stacked row of which it is the last is made. */
+/* To be called when row `row` of the image has arrived: makes the stacked row whose
+ * last row it is. */
 INLINE void stack_rows(const bf16_tile *tile, int row, int channels)
 {
     const int stack = tile->layers[0].stack, step = tile->layers[0].step;
@@ -178,7 +183,7 @@ INLINE void stack_rows(const bf16_tile *tile, int row, int channels)
     }
 }
 
-/* Sums of two tiles of filters, rectified and rounded. */
+/* Rectifies and rounds the sums of two tiles of filters. */
 INLINE void store_rectified(const float *block, int pixels, uint16_t *to, int filters)
 {
     for (int p = 0; p < pixels; p++, block += 2 * TILE, to += filters) {
@@ -187,6 +192,8 @@ INLINE void store_rectified(const float *block, int pixels, uint16_t *to, int fi
     }
 }
 
+/* The product that gives row `row` of layer `l`; `rows` is room for its rows
+ * of input. */
 INLINE product_task bf16_task(const bf16_tile *tile, int l, int row,
                               const uint16_t **rows, ptrdiff_t output_stride)
 {
@@ -199,6 +206,7 @@ INLINE product_task bf16_task(const bf16_tile *tile, int l, int row,
     };
 }
 
+/* One row of a hidden layer. */
 INLINE void bf16_hidden(const bf16_tile *tile, int l, int row, const float *packed)
 {
     const bf16_layer *layer = &tile->layers[l];
@@ -220,8 +228,9 @@ INLINE void bf16_hidden(const bf16_tile *tile, int l, int row, const float *pack
     }
 }
 
-/* Four outputs at a time: those beyond the last are overwritten by the next pixel, and
- * behind the last pixel there is room for a vector. */
+/* Adds, for each output, the products of all columns of the kernel.  Four outputs are
+ * made at a time: those beyond the last are overwritten by the next pixel, and behind
+ * the last pixel there is room for a vector. */
 INLINE void add_columns(const float *products, ptrdiff_t stride, int kernel,
                         int outputs, int width, float *to)
 {
@@ -238,7 +247,8 @@ INLINE void add_columns(const float *products, ptrdiff_t stride, int kernel,
         }
 }
 
-/* A row of the output: products of all columns of the kernel, then their sums. */
+/* One row of the last layer: the products of all columns of the kernel, then
+ * their sums. */
 INLINE void bf16_last(const network_shape *net, const bf16_tile *tile, int row,
                       const float *packed, float *to)
 {
@@ -256,16 +266,19 @@ INLINE void bf16_last(const network_shape *net, const bf16_tile *tile, int row,
             const int pixels = smaller(BLOCK_PIXELS, made - x);
             float *products = tile->products + x * stride + t * TILE;
             if (layer->tiles - t > 1)
-                multiply_pixels(1, &task, x, pixels, weights, bias + t * TILE, products);
+                multiply_pixels(1, &task, x, pixels, weights, bias + t * TILE,
+                                products);
             else
-                multiply_pixels(0, &task, x, pixels, weights, bias + t * TILE, products);
+                multiply_pixels(0, &task, x, pixels, weights, bias + t * TILE,
+                                products);
         }
         weights += (size_t)layer->n_rows * layer->chunks * 2 * TILE * CHUNK;
     }
     add_columns(tile->products, stride, kernel, outputs, tile->tail.maps[0].width, to);
 }
 
-/* Rows of the image up to `end` are read, of which `read` are there already. */
+/* Reads the rows of the image up to `end`, of which the first `read` are
+ * there already. */
 INLINE int read_rows(const network_shape *net, const image_batch *batch,
                      const tile_place *place, const bf16_tile *tile, int read, int end)
 {
@@ -277,7 +290,9 @@ INLINE int read_rows(const network_shape *net, const image_batch *batch,
     return read;
 }
 
-/* Row `row` of map 0 in single precision: read, and filtered FILTER_ROWS rows at once. */
+/* Makes row `row` of what the layers see: reads it or, with a filter, makes FILTER_ROWS
+ * rows at once.  `read` rows of the image are there already; returns how many there are
+ * then. */
 INLINE int bf16_make_pixels(const network_shape *net, const outer_weights *weights,
                             const image_batch *batch, const tile_place *place,
                             stopwatch *watch, const bf16_tile *tile, int read, int row)
@@ -286,15 +301,16 @@ INLINE int bf16_make_pixels(const network_shape *net, const outer_weights *weigh
         return read_rows(net, batch, place, tile, read, row + 1);
     if (row % FILTER_ROWS > 0)
         return read;
-    read = read_rows(net, batch, place, tile, read, row + FILTER_ROWS + net->filter - 1);
+    read = read_rows(net, batch, place, tile, read,
+                     row + FILTER_ROWS + net->filter - 1);
     add_time(watch, time_of_pixels(net));
     bf16_filter(net, tile, row, weights->filter);
     add_time(watch, 0);
     return read;
 }
 
-/* Map row `arrived` has come: each layer that can make a row makes one.  Returns whether
- * that gave a row of the estimate. */
+/* To be called when row `arrived` of the stacked image is there: each layer that can
+ * make a row makes one.  Returns whether the last layer did. */
 INLINE int bf16_make_rows(const network_shape *net, const float *weights,
                           stopwatch *watch, const bf16_tile *tile, int arrived)
 {
@@ -320,7 +336,8 @@ INLINE int bf16_make_rows(const network_shape *net, const float *weights,
 }
 
 static void bf16_forward_tile(const network_shape *net, const float *packed,
-                              const image_batch *batch, ptrdiff_t number, float *scratch)
+                              const image_batch *batch, ptrdiff_t number,
+                              float *scratch)
 {
     const tile_place place = place_tile(batch, number);
     const outer_weights weights = find_outer_weights(net, packed);
@@ -340,7 +357,8 @@ static void bf16_forward_tile(const network_shape *net, const float *packed,
                                 arrived);
         stack_rows(&tile, arrived, tile.input.channels);
         add_time(&watch, time_of_pixels(net));
-        if (bf16_make_rows(net, packed + outer_weights_size(net), &watch, &tile, arrived))
+        if (bf16_make_rows(net, packed + outer_weights_size(net), &watch, &tile,
+                           arrived))
             advance_tail(net, &weights, batch, &place, &watch, 1, &tile.tail);
     }
     end_products();

@@ -1,18 +1,20 @@
-/* Where weights lie.
+/* Where the weights of the three layers lie, as the network stores them and as the
+ * single-precision loops read them, and which layers use Winograd's algorithm.
  *
- * `params` is the network's flat vector: per layer the HWIO weights (kernel row,
- * kernel column, input, output), then the biases.  What surrounds the layers comes
- * before and behind, see outer_layers.h; packed, it comes first.
+ * `params` is the flat vector of the network: for each layer the weights in the order
+ * HWIO (kernel row, kernel column, input, output), then the biases.  The weights of the
+ * outer layers lie before and behind them (outer_layers.h).
  *
- * Packed, channels of hidden layers are padded to whole vectors with zeros, and
- * these layouts serve the loops:
- *   filters   hidden layers, forward: [block][row][column, input][filter], where a
- *             block is VECTORS vectors of filters, so that a block streams through;
- *             or transformed, see winograd.h: [block][point][3x3 block][input][filter];
- *   dots      the last layer, forward: [output][row][column, input];
- *   flipped   all layers but the first, backward: [block][row][column, output]
- *             [input], rows and columns reversed: the same loop as `filters`.
- */
+ * Packed weights are the same numbers in the order in which the inner loops read them.
+ * Those of the outer layers come first.  Channels of hidden layers are padded with
+ * zeros to whole vectors.  There are three layouts:
+ *   filters   of hidden layers in the forward pass: [block][row][column, input]
+ *             [filter], where a block is VECTORS vectors of filters: a loop reads it
+ *             from its beginning to its end.  Transformed layers (winograd.h) have
+ *             [block][point][3x3 block][input][filter];
+ *   dots      of the last layer in the forward pass: [output][row][column, input];
+ *   flipped   of all layers but the first in the backward pass: [block][row][column,
+ *             output][input], rows and columns reversed, for the loop of `filters`. */
 #ifndef PYDBCNN_LAYOUT_H
 #define PYDBCNN_LAYOUT_H
 
@@ -22,7 +24,8 @@
 
 #include <string.h>
 
-/* Channels of map `l` in memory; map 0 is the image, the last map the output. */
+/* The channels of map `l` in memory, with padding.  Map 0 is the image, map `l` what
+ * layer `l` reads, and the last map the output. */
 INLINE int map_channels(const network_shape *net, int l)
 {
     if (l == 0)
@@ -39,25 +42,28 @@ INLINE size_t weight_count(const network_shape *net, int l)
 }
 
 enum {
-    SQUARE = 4,  /* outputs of a transform, a side */
-    POINTS = 6,  /* products for them, a side */
-    MAX_BLOCKS = 5, /* 3x3 blocks of the largest kernel, a side */
+    SQUARE = 4,     /* side of the square of outputs of one transform */
+    POINTS = 6,     /* side of the square of products that it needs */
+    MAX_BLOCKS = 5, /* 3x3 blocks along a side of the largest kernel */
 };
 _Static_assert(3 * MAX_BLOCKS >= MAX_KERNEL, "blocks of 3x3 cover every kernel");
 
+/* The number of 3x3 blocks along a side of a kernel. */
 INLINE int blocks_across(int kernel)
 {
     return divide_up(kernel, 3);
 }
 
-/* Squares that are multiplied together.  A group's products of one column of points
- * and its values after the first half of the output transform take (6 + 24) x 12 x 2
- * vectors: 45 KiB for AVX-512, 11 KiB for AVX2 (6 squares), so they stay in the cache
- * while the weights stream past them, once for each group.  Its transformed inputs have
- * to stay in the second-level cache: at most 1 MiB. */
+/* A group is the squares that are multiplied together; each group reads all weights
+ * once.  Its products for one column of points, and its values between the two halves
+ * of the output transform, take (6 + 24) x 12 x 2 vectors: 45 KiB for AVX-512, and 11
+ * KiB for AVX2 with its 6 squares.  So they stay in the cache while the weights
+ * stream past.  The transformed inputs of a group may take 1 MiB, to stay in the
+ * second level, too. */
 enum { GROUP = PIXELS, MAX_GROUP_SIZE = 1 << 18 };
 
-/* Floats of a transformed row of a group: a vector more may be written. */
+/* Floats that one point and one 3x3 block of a group take: [square, input], in whole
+ * vectors. */
 INLINE int group_stride(int inputs)
 {
     return round_up(GROUP * inputs, LANES);
@@ -69,10 +75,11 @@ INLINE size_t group_size(int blocks, int inputs)
     return (size_t)POINTS * POINTS * blocks * blocks * group_stride(inputs);
 }
 
-/* Whether layer `l` is worth transforming: multiplications and the two transforms, a
- * pixel and filter, against multiplications alone; see winograd.h.  The input transform
- * serves all filters; its 9.75 operations a pixel, input and block count twice, for the
- * loads and stores between them. */
+/* Whether Winograd's algorithm pays for layer `l`.  Its multiplications, output
+ * transform and input transform are compared with the multiplications of the direct
+ * loop, for one pixel and one filter (winograd.h has the numbers).  All filters share
+ * the input transform; its 9.75 operations for each pixel, input and block count twice,
+ * as they come with as many loads and stores. */
 INLINE int is_transformed(const network_shape *net, int l)
 {
     if (net->direct || l == net->n_layers - 1)
@@ -81,13 +88,14 @@ INLINE int is_transformed(const network_shape *net, int l)
     const int blocks = blocks_across(kernel);
     if (group_size(blocks, inputs) > MAX_GROUP_SIZE)
         return 0;
-    const float transformed = 2.25f * blocks * blocks * inputs + 6.25f +
-                              19.5f * blocks * blocks * inputs / map_channels(net, l + 1);
+    const float transformed =
+        2.25f * blocks * blocks * inputs + 6.25f +
+        19.5f * blocks * blocks * inputs / map_channels(net, l + 1);
     return transformed < 0.8f * kernel * kernel * inputs;
 }
 
-/* Positions of a kernel as it is stored: transformed layers hold POINTS x POINTS for
- * each 3x3 block. */
+/* The weights that are stored for each input and filter: those of a kernel, or for a
+ * transformed layer POINTS x POINTS for each 3x3 block. */
 INLINE size_t stored_positions(const network_shape *net, int l)
 {
     const int kernel = net->layers[l].kernel, blocks = blocks_across(kernel);
@@ -101,7 +109,8 @@ INLINE size_t forward_size(const network_shape *net, int l)
                           map_channels(net, l + 1));
 }
 
-/* Of the weights as they are: gradients, and what the backward pass reads. */
+/* The size of weights that are not transformed: of gradients, and of flipped
+ * weights. */
 INLINE size_t direct_size(const network_shape *net, int l)
 {
     const size_t kernel = net->layers[l].kernel;
@@ -144,7 +153,8 @@ INLINE packed_weights find_weights(const network_shape *net, const float *packed
     return found;
 }
 
-/* Place of (tap, filter) in the layout of blocks of filters. */
+/* The place of a weight in the layout `filters`.  A tap is a position of the kernel
+ * together with an input, and counts as in HWIO. */
 INLINE size_t filter_place(int taps, int tap, int filters, int filter)
 {
     const int width = VECTORS * LANES;
@@ -163,7 +173,8 @@ static size_t packed_size(const network_shape *net, int backward)
     return size;
 }
 
-/* Weights as they are, for forward, and reversed, for backward; NULL: not wanted. */
+/* Packs the weights of a layer that is not transformed, for the forward pass and
+ * flipped for the backward pass; where the place for either is NULL, it is left out. */
 INLINE void pack_layer(const network_shape *net, int l, const float *weights,
                        float *forward, float *flipped)
 {
@@ -187,7 +198,9 @@ INLINE void pack_layer(const network_shape *net, int l, const float *weights,
             }
 }
 
-/* G g: three weights in a line become six points (points 0, 1, -1, 2, -2, infinity). */
+/* G g: three weights in a line become six numbers.  If the weights are the coefficients
+ * of a polynomial, these are its values at 0, 1, -1, 2, -2 and infinity, each with a
+ * factor. */
 INLINE void transform_weights(double g0, double g1, double g2, double *point)
 {
     point[0] = g0 / 4;
@@ -198,7 +211,8 @@ INLINE void transform_weights(double g0, double g1, double g2, double *point)
     point[5] = g2;
 }
 
-/* G g G' of a 3x3 block; weights outside the kernel are zero. */
+/* G g G' of the 3x3 block that begins at (top, left); beyond the kernel it has
+ * zeros. */
 INLINE void transform_block(const layer_shape *shape, const float *weights, int top,
                             int left, double point[POINTS][POINTS])
 {

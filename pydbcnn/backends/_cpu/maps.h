@@ -1,18 +1,19 @@
-/* Maps of a tile, whole or as a ring of rows. */
+/* Maps of a tile in memory: all rows of them, or a ring of those that are still needed.
+ * A map is what a layer reads: the image, or the rectified output of a layer. */
 #ifndef PYDBCNN_MAPS_H
 #define PYDBCNN_MAPS_H
 
 #include "filter.h"
 
-/* Map `l` of a tile: the pixels that are needed of it, and a ring of the rows that
- * layer `l` reads. */
+/* In a ring, row y lies in the place of row y - `kept`, which no layer needs any
+ * more. */
 typedef struct {
     float *ring;
-    int height, width;
-    int kept;
+    int height, width; /* pixels of the map that the tile needs */
+    int kept;          /* rows in memory */
     int channels;
-    ptrdiff_t stride; /* floats of a row */
-    int phase_bits;   /* 2: a row holds pixels 0, 4, 8, ..., then 1, 5, 9, ... */
+    ptrdiff_t stride; /* floats from a row to the next */
+    int phase_bits;   /* 2: a row has pixels 0, 4, 8, ..., then 1, 5, 9, ... */
 } tile_map;
 
 INLINE float *ring_row(const tile_map *map, int row)
@@ -20,7 +21,7 @@ INLINE float *ring_row(const tile_map *map, int row)
     return map->ring + row % map->kept * map->stride;
 }
 
-/* Where pixel `x` lies in a row. */
+/* Where pixel `x` lies in a row.  A phase is the pixels with the same x modulo 4. */
 INLINE ptrdiff_t pixel_place(const tile_map *map, int x)
 {
     const int phase = x & ((1 << map->phase_bits) - 1);
@@ -28,12 +29,14 @@ INLINE ptrdiff_t pixel_place(const tile_map *map, int x)
                        (x >> map->phase_bits)) * map->channels;
 }
 
-/* Floats of a row that a filter may read and write in whole vectors. */
+/* The stride of rows that filter.h may read and write in whole vectors: there is room
+ * behind the last pixel. */
 INLINE ptrdiff_t filtered_stride(int width, int channels)
 {
     return round_up(width * channels, LANES) + FILTER_FLOATS;
 }
 
+/* A map whose pixels lie in order, for filter.h. */
 INLINE tile_map take_map(int height, int width, int channels, int kept,
                          float **free_space)
 {

@@ -1,4 +1,5 @@
-/* The one place that asks whether the compiler had OpenMP. */
+/* Whether the compiler has OpenMP: no other file asks.  Without it, everything runs on
+ * one thread. */
 #ifndef PYDBCNN_OPENMP_H
 #define PYDBCNN_OPENMP_H
 

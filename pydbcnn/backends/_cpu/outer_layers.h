@@ -1,17 +1,24 @@
-/* What surrounds the layers: the filter in front, and back-projections and the
- * combination behind.  Here is where their weights lie, in both precisions.
+/* The outer layers, which a network may have around the three layers of the paper:
+ * their shapes, and where their weights lie, in either precision.
  *
- * `params` begins with the quadrant of the filter, from its centre on, and ends with K
- * and P of each back-projection and with A, B and b of the combination.
+ * In front of the three lies the filter, w = Q * x of the blurred image x.  Behind them
+ * lies the tail: back-projections, s <- s + P * (x - K * s) of the estimate s, and the
+ * combination, s <- x A + s B + b of the channels of a pixel.  Here `*` is a
+ * correlation of every channel with one and the same kernel.
  *
- * Packed, kernels lie as filter.h reads them; behind each one lies the same with rows
- * and columns reversed, for the backward pass.  A, B and b lie as they are. */
+ * `params` begins with a quadrant of the symmetric Q, from its centre on.  It ends with
+ * K and P of each back-projection, then A, B and b.
+ *
+ * Packed, a kernel lies as filter.h reads it, and behind it lies the same kernel with
+ * rows and columns reversed, for the backward pass.  A, B and b are copied as they
+ * are. */
 #ifndef PYDBCNN_OUTER_LAYERS_H
 #define PYDBCNN_OUTER_LAYERS_H
 
 #include "filter.h"
 
-/* Stages behind the layers: each back-projection blurs, then projects. */
+/* A back-projection has two stages: x - K * s, which blurs the estimate again, then
+ * s + P * (...), which projects the difference back. */
 enum { MAX_STAGES = 2 * MAX_BACK_PROJECTIONS };
 
 INLINE int stage_count(const network_shape *net)
@@ -24,7 +31,8 @@ INLINE int stage_kernel(const network_shape *net, int stage)
     return stage % 2 ? net->projection : net->reblur;
 }
 
-/* Context that stages from `first` on need, and the layers with all that follow. */
+/* The radius of a part of the network is how many pixels around its output it sees on
+ * every side: here of the stages from `first` on. */
 INLINE int radius_of_stages(const network_shape *net, int first)
 {
     int radius = 0;
@@ -51,19 +59,22 @@ INLINE int whole_radius(const network_shape *net)
     return net->filter / 2 + radius_from(net, 0);
 }
 
-/* Whether the blurred input is kept beside map 0. */
+/* Whether the tail reads the blurred image, too. */
 INLINE int is_used_later(const network_shape *net)
 {
     return net->n_back_projections || net->combine;
 }
 
+/* Whether the blurred image has a map of its own, apart from map 0, what the first
+ * layer reads: the filter changes it, or it must remain for the tail. */
 INLINE int has_own_input(const network_shape *net)
 {
     return net->filter > 1 || is_used_later(net);
 }
 
-/* Entries of the times, in the order in which things work: the filter, the layers, the
- * back-projections, the combination, each if there is one, and the pixels. */
+/* Where `image_batch.seconds` has the time of each part of the network.  The order is:
+ * the filter, the layers, each back-projection, the combination, as far as there are
+ * such, and at last the reading and writing of pixels. */
 INLINE int time_of_layer(const network_shape *net, int l)
 {
     return (net->filter > 1) + l;
@@ -79,6 +90,8 @@ INLINE int time_of_pixels(const network_shape *net)
     return time_of_combination(net) + net->combine;
 }
 
+/* Functions named ..._count give lengths in `params`, those named ..._size floats of
+ * packed weights. */
 INLINE size_t quadrant_count(const network_shape *net)
 {
     const size_t side = net->filter / 2 + 1;
@@ -103,7 +116,7 @@ INLINE size_t combination_count(const network_shape *net)
     return net->combine ? (inputs + outputs + 1) * outputs : 0;
 }
 
-/* Parameters behind those of the layers. */
+/* The parameters of the tail. */
 INLINE size_t tail_count(const network_shape *net)
 {
     return combination_count(net) +
@@ -139,6 +152,8 @@ INLINE outer_weights find_outer_weights(const network_shape *net, const float *p
     return found;
 }
 
+/* Unfolds the quadrant: columns from the middle one on, as filter.h reads a symmetric
+ * kernel, with all of their rows. */
 INLINE void pack_filter(const network_shape *net, const float *quadrant, float *packed)
 {
     const int radius = net->filter / 2;
@@ -156,7 +171,7 @@ INLINE void pack_kernel(int kernel, const float *weights, float *direct, float *
         }
 }
 
-/* `params` and `behind`: the whole vector, and what follows the layers in it. */
+/* `params` is the whole vector, and `behind` what follows the three layers in it. */
 INLINE void pack_outer_weights(const network_shape *net, const float *params,
                                const float *behind, float *packed)
 {

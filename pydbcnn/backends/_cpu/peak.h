@@ -7,11 +7,12 @@
 
 #include "vector.h"
 
-/* Two units with a latency of 4 or 5 cycles are busy with 10 sums. */
+/* Two units that take up to 5 cycles for a multiply-add are busy with 10 sums. */
 enum { PEAK_SUMS = 10 };
 
-/* Makes `rounds` rounds of multiply-adds on `values`, one vector and a result, and
- * returns how many floating-point operations they are. */
+/* Runs `rounds` rounds of multiply-adds and returns how many floating-point operations
+ * they are.  `values` has one vector to begin with, and behind it room for a result:
+ * without a result, the compiler would leave the loop out. */
 static double peak_loop(long rounds, float *values)
 {
     const vec factor = load(values);

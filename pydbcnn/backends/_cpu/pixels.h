@@ -1,4 +1,5 @@
-/* Images of any element type, read with mirrored borders and written back. */
+/* Pixels of images of any element type: reading them, mirrored at the border, as floats
+ * between 0 and 1, and writing the result in the same type. */
 #ifndef PYDBCNN_PIXELS_H
 #define PYDBCNN_PIXELS_H
 
@@ -8,7 +9,7 @@
 #include <math.h>
 #include <stdint.h>
 
-/* Part of the image that tile number `tile` covers. */
+/* The image of a tile, and the pixels of it that the tile computes. */
 typedef struct {
     ptrdiff_t image;
     int top, left, height, width;
@@ -18,7 +19,8 @@ INLINE tile_place place_tile(const image_batch *batch, ptrdiff_t tile)
 {
     const ptrdiff_t per_image = (ptrdiff_t)batch->tiles_down * batch->tiles_across;
     const int number = (int)(tile % per_image);
-    const int top = batch->first_row + number / batch->tiles_across * batch->tile_height;
+    const int top =
+        batch->first_row + number / batch->tiles_across * batch->tile_height;
     const int left = number % batch->tiles_across * batch->tile_width;
     return (tile_place){
         .image = tile / per_image, .top = top, .left = left,
@@ -27,7 +29,8 @@ INLINE tile_place place_tile(const image_batch *batch, ptrdiff_t tile)
     };
 }
 
-/* Mirror without repeating the edge (reflect-101), as often as it takes. */
+/* The position in the image that stands for position `at`, which may lie beyond it: the
+ * image is mirrored without a repetition of its edge (reflect-101), again and again. */
 static int mirror(int at, int size)
 {
     if (size == 1)
@@ -44,8 +47,9 @@ static int mirror(int at, int size)
         for (int c = 0; c < channels; c++)                                             \
             *to++ = (float)*(const type *)(row + columns[x] + c * strides[3]) * scale;
 
-/* `height` rows from `top`, which may lie outside the image, of the pixels at the
- * byte offsets `columns`; rows begin `stride` floats after each other. */
+/* Reads `height` rows from `top` on, which may lie outside the image, of the pixels at
+ * the byte offsets `columns`.  Rows begin `stride` floats from each other in
+ * `first`. */
 static void read_pixels(const image_batch *batch, ptrdiff_t image, int top, int height,
                         const ptrdiff_t *columns, int width, int channels,
                         ptrdiff_t stride, float *first)
@@ -74,7 +78,8 @@ static void read_pixels(const image_batch *batch, ptrdiff_t image, int top, int 
 }
 #undef READ_ROW
 
-/* Not a number becomes 0: its conversion to an integer would be undefined. */
+/* The integer of a value, as a float.  A NaN becomes 0, since C does not define what
+ * its conversion to an integer is. */
 static float round_and_clip(float value, float highest)
 {
     value = rintf(value);

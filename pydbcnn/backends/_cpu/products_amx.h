@@ -1,5 +1,5 @@
-/* Products of bfloat16 matrices with AMX: 16 pixels x 32 inputs times 32 inputs x 16
- * filters, 8192 multiply-adds an instruction. */
+/* Products of bfloat16 matrices with AMX.  One instruction multiplies 16 pixels x 32
+ * inputs with 32 inputs x 16 filters: 8192 multiply-adds.  Read products.h first. */
 #ifndef PYDBCNN_PRODUCTS_AMX_H
 #define PYDBCNN_PRODUCTS_AMX_H
 
@@ -7,8 +7,9 @@
 
 #include <immintrin.h>
 
-/* All eight tiles are 16 rows of 64 bytes: 0 to 3 hold sums of 2 x 16 pixels by
- * 2 x 16 filters, 4 and 5 pixels, 6 and 7 weights.  Each load serves two products. */
+/* The eight registers are tiles of 16 rows of 64 bytes.  Registers 0 to 3 hold the sums
+ * of 2 x 16 pixels by 2 x 16 filters, 4 and 5 pixels, and 6 and 7 weights, so that each
+ * load serves two products. */
 static const struct {
     uint8_t palette, start_row, reserved[14];
     uint16_t row_bytes[16];
@@ -19,7 +20,7 @@ static const struct {
     .rows = {16, 16, 16, 16, 16, 16, 16, 16},
 };
 
-/* The intrinsics do not tell the compiler which memory they touch. */
+/* Needed, since the intrinsics do not tell the compiler which memory they touch. */
 #define MEMORY_BARRIER() __asm__ volatile("" ::: "memory")
 
 INLINE void begin_products(void)
@@ -32,6 +33,7 @@ INLINE void end_products(void)
     _tile_release();
 }
 
+/* One or two tiles of pixels from x on, by one or two tiles of filters. */
 INLINE void multiply_tiles(const int two_blocks, const int two_tiles,
                            const product_task *task, int x, const uint16_t *weights,
                            const float *bias, float *output)
@@ -75,6 +77,7 @@ INLINE void multiply_tiles(const int two_blocks, const int two_tiles,
     MEMORY_BARRIER();
 }
 
+/* Up to BLOCK_PIXELS pixels from x on, by one or two tiles of filters. */
 INLINE void multiply_pixels(const int two_tiles, const product_task *task, int x,
                             int pixels, const uint16_t *weights, const float *bias,
                             float *output)
@@ -85,6 +88,7 @@ INLINE void multiply_pixels(const int two_tiles, const product_task *task, int x
         multiply_tiles(0, two_tiles, task, x, weights, bias, output);
 }
 
+/* The twin of `peak_loop`, see peak.h. */
 static double bf16_peak_loop(long rounds, float *values)
 {
     begin_products();

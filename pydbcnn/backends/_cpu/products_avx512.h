@@ -1,5 +1,6 @@
-/* Products of bfloat16 matrices with AVX512_BF16: a pair of inputs, repeated across a
- * vector, times 16 pairs of weights. */
+/* Products of bfloat16 matrices with AVX512_BF16.  One instruction multiplies a pair of
+ * inputs, repeated across a vector, with the pairs of weights of 16 filters.  Read
+ * products.h first. */
 #ifndef PYDBCNN_PRODUCTS_AVX512_H
 #define PYDBCNN_PRODUCTS_AVX512_H
 
@@ -7,6 +8,7 @@
 
 #include <immintrin.h>
 
+/* AMX has to configure its registers; here there is nothing to do. */
 INLINE void begin_products(void)
 {
 }
@@ -22,6 +24,7 @@ INLINE __m512bh repeat_pair(const uint16_t *from)
     return (__m512bh)_mm512_set1_epi32(pair);
 }
 
+/* One block: `pixels` pixels from x on, by `tiles` tiles of filters. */
 INLINE void multiply_block_of_pairs(const int pixels, const int tiles,
                                     const product_task *task, int x,
                                     const uint16_t *weights, const float *bias,
@@ -62,6 +65,7 @@ INLINE void multiply_block_of_pairs(const int pixels, const int tiles,
             store(output + p * task->output_stride + t * TILE, sum[p][t]);
 }
 
+/* Up to BLOCK_PIXELS pixels from x on, by one or two tiles of filters. */
 INLINE void multiply_pixels(const int two_tiles, const product_task *task, int x,
                             int pixels, const uint16_t *weights, const float *bias,
                             float *output)
@@ -73,6 +77,7 @@ INLINE void multiply_pixels(const int two_tiles, const product_task *task, int x
                                            bias, output + p * task->output_stride))
 }
 
+/* The twin of `peak_loop`, see peak.h. */
 static double bf16_peak_loop(long rounds, float *values)
 {
     const __m512bh pairs = (__m512bh)load(values);

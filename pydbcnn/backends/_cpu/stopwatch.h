@@ -6,8 +6,8 @@
 #include <time.h>
 
 typedef struct {
-    double *seconds; /* of each stage, or NULL: then nothing is measured */
-    double last;
+    double *seconds; /* of each stage; NULL: nothing is measured */
+    double last;     /* when `add_time` was called last */
 } stopwatch;
 
 static inline double seconds_now(void)
@@ -22,7 +22,7 @@ static inline stopwatch start_stopwatch(double *seconds)
     return (stopwatch){seconds, seconds ? seconds_now() : 0};
 }
 
-/* Time since the last call belongs to `stage`. */
+/* Adds the time since the last call to that of `stage`. */
 static inline void add_time(stopwatch *watch, int stage)
 {
     if (!watch->seconds)

@@ -1,9 +1,12 @@
-/* What follows the layers, in single precision whatever theirs: back-projections, the
- * combination of input and estimate, and writing the result.
+/* The forward pass of the tail, the outer layers behind the three of the paper: the
+ * back-projections and the combination of input and estimate.  At last, rows of the
+ * result are written.  All of it is in single precision, whatever the precision of the
+ * three layers.  Read outer_layers.h and filter.h first.
  *
- * Stage 2 i makes the map x - K * s of back-projection i, and stage 2 i + 1 the next
- * estimate, s + P * (x - K * s).  Map 0 is the estimate of the layers.  As between the
- * layers, rows are made as soon as those that they need are there. */
+ * Map 0 is the estimate s of the three layers.  Stage 2 i makes the map x - K * s of
+ * back-projection i, and stage 2 i + 1 the next estimate, s + P * (x - K * s).  As
+ * between the three layers, a stage makes its next rows as soon as it has those that it
+ * needs, and maps are rings. */
 #ifndef PYDBCNN_TAIL_H
 #define PYDBCNN_TAIL_H
 
@@ -14,19 +17,22 @@
 
 typedef struct {
     tile_map maps[MAX_STAGES + 1];
-    int made[MAX_STAGES + 1]; /* rows */
-    int finished;             /* rows of the last map that are written */
-    const tile_map *input;    /* the blurred image, if it is used */
-    float *combined;          /* a row of the result */
+    int made[MAX_STAGES + 1]; /* how many rows each map has got so far */
+    int finished;             /* how many rows of the result are written */
+    const tile_map *input;    /* the blurred image, if the tail reads it */
+    float *combined;          /* a row of the combination */
 } tile_tail;
 
+/* How many rows, and columns, of input a stage needs beyond those that it makes. */
 INLINE int stage_overlap(const network_shape *net, int stage)
 {
     return stage_kernel(net, stage) - 1;
 }
 
-/* Maps from the last to the first, which `arriving` rows at a time are added to.  The
- * estimate that a stage blurs is still needed when the next stage projects. */
+/* Takes memory for all maps.  Sizes follow from the last map to the first, to
+ * which the layers add `arriving` rows at a time.  An estimate is needed twice:
+ * one stage blurs it, and the next adds to it what it projects back.  With `keep`,
+ * maps keep all rows. */
 INLINE tile_tail lay_out_tail(const network_shape *net, int height, int width, int keep,
                               int arriving, float **free_space)
 {
@@ -51,7 +57,8 @@ INLINE tile_tail lay_out_tail(const network_shape *net, int height, int width, i
     return tail;
 }
 
-/* Row `row` of map `m` in the blurred image. */
+/* The row of the blurred image whose pixels lie where those of row `row` of
+ * map `m` lie. */
 INLINE const float *input_beside(const network_shape *net, const tile_tail *tail, int m,
                                  int row)
 {
@@ -71,7 +78,7 @@ INLINE void add_to(const float *summand, int count, float *values)
         values[i] += summand[i];
 }
 
-/* FILTER_ROWS rows of map `stage + 1`, from row `row` on. */
+/* Makes FILTER_ROWS rows of map `stage + 1`, from row `row` on. */
 INLINE void make_stage_rows(const network_shape *net, const outer_weights *weights,
                             const tile_tail *tail, int stage, int row)
 {
@@ -91,7 +98,8 @@ INLINE void make_stage_rows(const network_shape *net, const outer_weights *weigh
     filter_rows(&task);
     if (stage % 2 == 0) {
         for (int k = 0; k < FILTER_ROWS; k++)
-            subtract_from(input_beside(net, tail, stage + 1, row + k), count, outputs[k]);
+            subtract_from(input_beside(net, tail, stage + 1, row + k), count,
+                          outputs[k]);
         return;
     }
     const int margin = net->reblur / 2 + net->projection / 2;
@@ -101,9 +109,9 @@ INLINE void make_stage_rows(const network_shape *net, const outer_weights *weigh
                outputs[k]);
 }
 
-/* x A + s B + b: of each pixel, first the bias, then the channels of x, then of s.  In
- * double precision products are exact, so it leaves no trace where the compiler fuses
- * them with sums. */
+/* x A + s B + b of each pixel.  Sums begin with the bias and are in double precision:
+ * there, products of floats are exact, so that the result is the same whether or not
+ * the compiler fuses them with additions. */
 INLINE void combine_channels(const int inputs, const int outputs, const float *weights,
                              const float *input, const float *estimate, int width,
                              float *to)
@@ -121,6 +129,7 @@ INLINE void combine_channels(const int inputs, const int outputs, const float *w
         }
 }
 
+/* The cases are grey and colour images: constants let the compiler unroll the loops. */
 static void combine_row(const network_shape *net, const float *weights,
                         const float *input, const float *estimate, int width, float *to)
 {
@@ -134,7 +143,7 @@ static void combine_row(const network_shape *net, const float *weights,
         combine_channels(inputs, outputs, weights, input, estimate, width, to);
 }
 
-/* Row `row` of the result: of the last map, or of what is combined. */
+/* Row `row` of the result: of the combination, or of the last map if there is none. */
 INLINE const float *result_row(const network_shape *net, const outer_weights *weights,
                                const tile_tail *tail, int row)
 {
@@ -147,6 +156,7 @@ INLINE const float *result_row(const network_shape *net, const outer_weights *we
     return tail->combined;
 }
 
+/* Writes the rows of the result that the last map has got. */
 INLINE void finish_rows(const network_shape *net, const outer_weights *weights,
                         const image_batch *batch, const tile_place *place,
                         stopwatch *watch, tile_tail *tail)
@@ -163,7 +173,8 @@ INLINE void finish_rows(const network_shape *net, const outer_weights *weights,
     }
 }
 
-/* `rows` rows have come to map 0: all that they make possible is made and written. */
+/* To be called when map 0 has got `rows` more rows: makes and writes all rows that need
+ * no others. */
 static void advance_tail(const network_shape *net, const outer_weights *weights,
                          const image_batch *batch, const tile_place *place,
                          stopwatch *watch, int rows, tile_tail *tail)
@@ -171,7 +182,8 @@ static void advance_tail(const network_shape *net, const outer_weights *weights,
     tail->made[0] += rows;
     while (1) {
         finish_rows(net, weights, batch, place, watch, tail);
-        int stage = stage_count(net) - 1; /* the last one that has its input */
+        /* The last stage that has its input goes on, so that rings stay short. */
+        int stage = stage_count(net) - 1;
         while (stage >= 0 && tail->made[stage] < tail->made[stage + 1] + FILTER_ROWS +
                                                      stage_overlap(net, stage))
             stage--;

@@ -1,18 +1,22 @@
-/* Loss and gradient of what follows the layers, for one block: of the combination and of
- * the back-projections, from the last to the first.
+/* The loss of a block, and the gradient of the tail: of the combination, then
+ * of the back-projections from the last to the first.  A delta is the
+ * derivative of the loss by a value of a map.  Read tail.h first; backward.h
+ * goes on with the layers before it.
  *
- * The deltas of each map lie inside a border of zeros, so that the transpose of a
- * correlation is a correlation with the reversed kernel.  The gradient of a kernel that
- * all channels share is a sum, for each of its weights, of products of deltas with the
- * values of the map that lie beside them: vectors run along the row, and the lanes of a
- * sum are added at the end. */
+ * The deltas before a correlation are the correlation of those behind it with the
+ * reversed kernel, if these lie in a border of zeros.
+ *
+ * The gradient of a weight that all channels share is a sum over pixels and channels:
+ * of a delta times the value that the weight met.  Vectors run along the row, and the
+ * lanes of a sum are added at the end. */
 #ifndef PYDBCNN_TAIL_GRADIENT_H
 #define PYDBCNN_TAIL_GRADIENT_H
 
 #include "tail.h"
 
-/* Deltas inside a border; behind a row there are zeros enough for whole vectors, and
- * behind the last row for FILTER_ROWS. */
+/* The deltas of a map, inside a border of zeros.  There are also zeros to the
+ * right of the border, since whole vectors are read, and below it, since
+ * FILTER_ROWS rows are. */
 typedef struct {
     float *values;
     ptrdiff_t stride;
@@ -22,8 +26,8 @@ typedef struct {
 
 typedef struct {
     delta_plane maps[MAX_STAGES + 1]; /* of the maps of the tail */
-    delta_plane output;               /* of what is combined */
-    float *rows;                      /* FILTER_ROWS rows of a result */
+    delta_plane output;               /* of the combination, if there is one */
+    float *rows;                      /* room for FILTER_ROWS rows of deltas */
     ptrdiff_t stride;
 } tail_deltas;
 
@@ -49,7 +53,7 @@ INLINE delta_plane take_plane(int height, int width, int channels, int border,
     return plane;
 }
 
-/* For a block of `height` x `width` pixels of output. */
+/* Takes memory for the deltas of a block of `height` x `width` pixels of output. */
 INLINE tail_deltas lay_out_deltas(const network_shape *net, int height, int width,
                                   float **free_space)
 {
@@ -67,7 +71,7 @@ INLINE tail_deltas lay_out_deltas(const network_shape *net, int height, int widt
     return deltas;
 }
 
-/* All rows of all maps behind the first. */
+/* The forward pass of the tail, stage by stage: training keeps all rows of all maps. */
 INLINE void make_tail(const network_shape *net, const outer_weights *weights,
                       const tile_tail *tail)
 {
@@ -76,7 +80,8 @@ INLINE void make_tail(const network_shape *net, const outer_weights *weights,
             make_stage_rows(net, weights, tail, stage, row);
 }
 
-/* What lies behind a row must be a number: it meets deltas of zero. */
+/* What lies behind the end of a row is multiplied with deltas of zero, so it must not
+ * be a NaN. */
 INLINE void clear_tail(const network_shape *net, const tile_tail *tail)
 {
     for (int m = 0; m < stage_count(net); m++)
@@ -84,7 +89,7 @@ INLINE void clear_tail(const network_shape *net, const tile_tail *tail)
                tail->maps[m].kept * tail->maps[m].stride * sizeof(float));
 }
 
-/* Deltas of the result, and the sum of squared errors. */
+/* Fills the deltas of the result, and returns the sum of squared errors. */
 INLINE double output_deltas(const network_shape *net, const outer_weights *weights,
                             const tile_tail *tail, const float *target,
                             ptrdiff_t target_stride, float scale,
@@ -104,9 +109,10 @@ INLINE double output_deltas(const network_shape *net, const outer_weights *weigh
     return squares;
 }
 
-/* Adds the products of all values of a pixel with all its deltas. */
-INLINE void add_mixed(const float *values, int n_values, const float *delta, int outputs,
-                      int width, double *sums)
+/* Adds the products of all values of each pixel with all of its deltas: the gradient of
+ * weights that combine channels. */
+INLINE void add_mixed(const float *values, int n_values, const float *delta,
+                      int outputs, int width, double *sums)
 {
     for (int x = 0; x < width; x++, values += n_values, delta += outputs)
         for (int i = 0; i < n_values; i++)
@@ -114,7 +120,7 @@ INLINE void add_mixed(const float *values, int n_values, const float *delta, int
                 sums[i * outputs + o] += (double)values[i] * delta[o];
 }
 
-/* Deltas of the estimate: B times those of the result. */
+/* The deltas of the estimate that was combined: B times those of the result. */
 INLINE void unmix_row(const float *of_estimate, const float *delta, int channels,
                       int width, float *to)
 {
@@ -127,6 +133,7 @@ INLINE void unmix_row(const float *of_estimate, const float *delta, int channels
         }
 }
 
+/* Adds the gradient of A, B and b, and fills the deltas of the estimate. */
 static void combination_gradient(const network_shape *net, const float *weights,
                                  const tile_tail *tail, const delta_plane *output,
                                  const delta_plane *estimate, float *gradient)
@@ -140,7 +147,8 @@ static void combination_gradient(const network_shape *net, const float *weights,
     memset(estimate->values, 0, plane_size(estimate) * sizeof(float));
     for (int y = 0; y < output->height; y++) {
         const float *delta = plane_row(output, y);
-        add_mixed(input_beside(net, tail, last, y), inputs, delta, outputs, width, sums);
+        add_mixed(input_beside(net, tail, last, y), inputs, delta, outputs, width,
+                  sums);
         add_mixed(ring_row(&tail->maps[last], y), outputs, delta, outputs, width,
                   of_estimate);
         for (int x = 0; x < width; x++)
@@ -152,7 +160,8 @@ static void combination_gradient(const network_shape *net, const float *weights,
         gradient[i] += (float)sums[i];
 }
 
-/* FILTER_ROWS rows of deltas through the transpose of stage `stage`, into `rows`. */
+/* Makes FILTER_ROWS rows of deltas before the kernel of a stage from those
+ * behind it. */
 INLINE void transposed_rows(const network_shape *net, const outer_weights *weights,
                             const tail_deltas *deltas, int stage, int row)
 {
@@ -171,8 +180,9 @@ INLINE void transposed_rows(const network_shape *net, const outer_weights *weigh
     filter_rows(&task);
 }
 
-/* Deltas of map `stage`.  Of K * s, which is subtracted, they are the negative; and an
- * estimate also has those of the next one, to which it is added. */
+/* Fills the deltas of map `stage`, the input of stage `stage`.  Those of x - K * s
+ * are stored with the opposite sign, as deltas of K * s: this is what the stage before
+ * needs.  An estimate also gets the deltas of the next one, to which it is added. */
 INLINE void stage_deltas(const network_shape *net, const outer_weights *weights,
                          const tail_deltas *deltas, int stage)
 {
@@ -197,9 +207,11 @@ INLINE void stage_deltas(const network_shape *net, const outer_weights *weights,
                plane_row(to, row + margin) + margin * to->channels);
 }
 
-/* Adds sums for `taps` weights of row `row` of a kernel, from column `column` on. */
-INLINE void add_kernel_taps(const int taps, const tile_map *map, const delta_plane *plane,
-                            int row, int column, float *gradient)
+/* Adds the gradient of `taps` weights of row `row` of a kernel, from column
+ * `column` on. */
+INLINE void add_kernel_taps(const int taps, const tile_map *map,
+                            const delta_plane *plane, int row, int column,
+                            float *gradient)
 {
     vec sum[PIXELS];
 #pragma GCC unroll 16
@@ -223,6 +235,8 @@ INLINE void add_kernel_taps(const int taps, const tile_map *map, const delta_pla
     }
 }
 
+/* Adds the gradient of a kernel, from the map that it reads and the deltas
+ * behind it. */
 static void kernel_gradient(const tile_map *map, const delta_plane *plane, int kernel,
                             float *gradient)
 {
@@ -234,8 +248,9 @@ static void kernel_gradient(const tile_map *map, const delta_plane *plane, int k
                                        gradient + row * kernel + column))
 }
 
-/* Adds the gradient of all parameters behind the layers, in their order; leaves the
- * deltas of the estimate of the layers, and returns the sum of squared errors. */
+/* Adds the gradient of the parameters of the tail, in their order.  Returns the sum of
+ * squared errors, and leaves the deltas of the estimate of the three layers in the
+ * first of `deltas`. */
 INLINE double tail_gradient(const network_shape *net, const outer_weights *weights,
                             const tile_tail *tail, const float *target,
                             ptrdiff_t target_stride, float scale,

@@ -1,6 +1,9 @@
-/* Vectors of floats through the vector extensions of GCC and Clang, with intrinsics for
- * what these cannot say, and the block sizes that follow from the number and the width
- * of the vector registers. */
+/* Vectors of floats, and the sizes of blocks that follow from the number and the width
+ * of the vector registers.
+ *
+ * A vector has LANES floats.  It is a type of the vector extensions of GCC and Clang,
+ * so that one source serves all instruction sets; intrinsics stand only for what these
+ * extensions cannot express. */
 #ifndef PYDBCNN_VECTOR_H
 #define PYDBCNN_VECTOR_H
 
@@ -10,17 +13,20 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A block of the convolution keeps PIXELS x 2 accumulators in registers, beside 2
- * vectors of weights and 1 of a repeated input value.  Two multiply-add units with
- * a latency of 4 cycles want at least 8 accumulators; the more there are, the fewer
- * loads a multiply-add costs (AVX-512: 14 loads for 24).
+/* A block is what one run of an inner loop computes: its sums stay in registers.
  *
- * A block of the last layer keeps DOT_ROWS x DOT_PIXELS accumulators beside a column
- * of up to DOT_TAPS weights and 1 input vector, which serves every row that sees it
- * (AVX-512: 37 loads for 80).
+ * A block of a hidden layer (convolution.h) has PIXELS x 2 sums, beside 2 vectors of
+ * weights and 1 vector that repeats an input value.  Two units that take 4 cycles for a
+ * multiply-add need at least 8 sums to be busy, and the more sums there are, the fewer
+ * loads a multiply-add costs (AVX-512: 14 loads for 24 multiply-adds).
  *
- * A block of a filter keeps FILTER_ROWS x 2 accumulators beside 2 vectors of inputs, and
- * one repeated weight at a time (AVX-512: 12 loads for 16 multiply-adds and 2 sums). */
+ * A block of the last layer has DOT_ROWS x DOT_PIXELS sums, beside a column of up to
+ * DOT_TAPS vectors of weights and 1 vector of inputs, which serves every row of output
+ * that sees it (AVX-512: 37 loads for 80 multiply-adds).
+ *
+ * A block of the filter (filter.h) has FILTER_ROWS x 2 sums, beside 2 vectors of inputs
+ * and 1 vector that repeats a weight (AVX-512: 12 loads for 16 multiply-adds and the 2
+ * additions of inputs that share a weight). */
 #if defined(__AVX512F__)
 #define LANES 16 /* 32 registers: 12 x 2 + 2 + 1, 4 x 4 + 5 + 1 */
 enum { PIXELS = 12, DOT_ROWS = 4, DOT_PIXELS = 4, FILTER_ROWS = 8 };
@@ -31,7 +37,7 @@ enum { PIXELS = 6, DOT_ROWS = 2, DOT_PIXELS = 4, FILTER_ROWS = 4 };
 #define LANES 4 /* 32 registers */
 enum { PIXELS = 12, DOT_ROWS = 4, DOT_PIXELS = 4, FILTER_ROWS = 8 };
 #else
-#define LANES 4 /* 16 registers, and products need one of their own */
+#define LANES 4 /* 16 registers; a product that is not fused takes one of them */
 enum { PIXELS = 6, DOT_ROWS = 2, DOT_PIXELS = 2, FILTER_ROWS = 4 };
 #endif
 
@@ -54,9 +60,10 @@ INLINE int smaller(int a, int b)
 
 INLINE vec load(const float *from)
 {
-    return *(const vec *)from; /* aligned: every vector starts at a multiple of it */
+    return *(const vec *)from; /* `from` is a multiple of the size of a vector */
 }
 
+/* Loads a vector from any address, aligned or not. */
 INLINE vec load_any(const float *from)
 {
     vec value;
@@ -74,13 +81,15 @@ INLINE void store_any(float *to, vec value)
     memcpy(to, &value, sizeof value);
 }
 
+/* `value` in the lanes where all bits of `condition` are set, and zero in the
+ * others. */
 INLINE vec where(mask condition, vec value)
 {
     return (vec)((mask)value & condition);
 }
 
-/* A NaN stays one, so that a fit that diverged is noticed: of two operands of which
- * one is no number, the maximum of x86 is the second. */
+/* The rectifier, max(0, x).  A NaN stays a NaN, so that a fit that diverged is noticed:
+ * where one operand is a NaN, the maximum of x86 is its second operand. */
 INLINE vec rectify(vec value)
 {
 #if LANES == 16
@@ -92,12 +101,13 @@ INLINE vec rectify(vec value)
 #endif
 }
 
+/* `value` in the lanes where `condition` is positive, and zero in the others. */
 INLINE vec where_positive(vec condition, vec value)
 {
     return where((mask)(condition > (vec){0}), value);
 }
 
-/* Lanes 0, 2, 4, ... and 1, 3, 5, ... of two vectors joined. */
+/* Lanes 0, 2, 4, ... and 1, 3, 5, ... of two vectors one behind the other. */
 #if LANES == 16
 #define EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define ODD_LANES 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
@@ -114,14 +124,15 @@ INLINE vec where_positive(vec condition, vec value)
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (mask){__VA_ARGS__})
 #endif
 
-/* Sums of neighbouring lanes, those of `a` first. */
+/* The sums of neighbouring lanes: first those of `a`, then those of `b`. */
 INLINE vec add_neighbours(vec a, vec b)
 {
     return SHUFFLE(a, b, EVEN_LANES) + SHUFFLE(a, b, ODD_LANES);
 }
 
-/* The lanes of each of `count` vectors summed: sum number i becomes lane i % LANES of
- * vector i / LANES.  Always in pairs, so a sum has the same bits in any place. */
+/* Adds the lanes of each of `count` vectors: the sum of vector i becomes lane i % LANES
+ * of vector i / LANES.  Lanes are always added in the same pairs, so that a sum has the
+ * same bits whatever its place. */
 INLINE void sum_lanes(int count, vec *values)
 {
 #pragma GCC unroll 4
@@ -144,12 +155,14 @@ INLINE int round_up(int value, int step)
     return divide_up(value, step) * step;
 }
 
-/* Buffers within one allocation start at multiples of 64 bytes. */
+/* Buffers in one allocation begin at multiples of 64 bytes, as whole vectors need
+ * it. */
 INLINE size_t aligned_floats(size_t count)
 {
     return (count + 15) / 16 * 16;
 }
 
+/* A buffer of `count` floats, cut from the beginning of the free memory `arena`. */
 INLINE float *take(float **arena, size_t count)
 {
     float *start = *arena;
@@ -157,8 +170,9 @@ INLINE float *take(float **arena, size_t count)
     return start;
 }
 
-/* `total` split into the fewest parts of at most `most`, as even as can be: no
- * part is so small that its loads outweigh its arithmetic. */
+/* The size of the parts when `total` is split into the fewest parts of at most `most`.
+ * Their sizes are as even as can be, so that no part is so small that its loads
+ * outweigh its arithmetic. */
 INLINE int even_part(int total, int most)
 {
     return divide_up(total, divide_up(total, most));
@@ -168,8 +182,8 @@ _Static_assert((int)PIXELS <= 12 && (int)FILTER_ROWS <= 12 && (int)DOT_TAPS <= 1
                    (int)DOT_PIXELS <= 12,
                "WITH_BLOCK has a case for each size of a block");
 
-/* Makes `call` with `block` as a constant of the value of `size`, which is at most
- * `most`: only with constant sizes do the sums of a block stay in registers. */
+/* Runs `call` with a constant `block` of the value of `size`, which is at most `most`:
+ * only if the size of a block is a constant do its sums stay in registers. */
 #define BLOCK_CASE(size, most, call)                                                   \
     case size: {                                                                       \
         enum { block = (size) <= (most) ? (size) : (most) };                           \

@@ -1,20 +1,26 @@
-/* Hidden layers with fewer multiplications: Winograd's F(4x4, 3x3).
+/* Hidden layers with fewer multiplications: Winograd's algorithm F(4x4, 3x3), after
+ * Lavin and Gray 2016.  Layers that use it are called transformed.  Read convolution.h
+ * first.
  *
- * A kernel is cut into `blocks` x `blocks` blocks of 3x3, padded with zeros.  For a
- * square of 4x4 outputs and one block, 6x6 inputs d and the 3x3 weights g give
+ * A kernel is cut into `blocks` x `blocks` blocks of 3x3 weights, with zeros beyond its
+ * edge.  For a square of 4x4 outputs and one block, the 6x6 inputs d that the square
+ * sees and the weights g of the block give
  *
  *     Y = A' [ (G g G') . (B' d B) ] A
  *
- * with 36 multiplications instead of 144 (Lavin and Gray 2016).  The sums
- * over blocks and channels are taken before A is applied, so A costs once a filter:
- * 36 / 16 blocks^2 multiplications a pixel, channel and filter (9x9: 20.25 for 81),
- * and 6.25 operations (100 for 16) a pixel and filter.
+ * where `.` multiplies point by point and ' transposes.  That takes 36 multiplications
+ * instead of 144.  Products are added over blocks and channels before A is applied, so
+ * that A costs the same for any number of them.  For each pixel and filter, there are
+ * 36 / 16 blocks^2 multiplications a channel (20.25 instead of 81 for 9x9), and
+ * 100 / 16 = 6.25 operations of A.
  *
- * Between the transforms, each of the 36 points is a product of two matrices, (squares
- * x blocks and inputs) and (blocks and inputs x filters): the loop of convolution.h.
+ * Between the transforms, each of the 36 points is a product of two matrices, (squares)
+ * x (blocks, inputs) and (blocks, inputs) x (filters).  Its loop is that of
+ * convolution.h, with squares in the place of pixels.
  *
- * Squares of 4x4 begin where the map does.  Tiles begin at multiples of 4 in the image,
- * so all of them see the same squares, and a result does not depend on its tile. */
+ * Squares begin at multiples of 4 pixels in the map.  As tiles begin at multiples
+ * of 4 in the image, all tilings have the same squares, and a result does not
+ * depend on its tile. */
 #ifndef PYDBCNN_WINOGRAD_H
 #define PYDBCNN_WINOGRAD_H
 
@@ -22,12 +28,12 @@
 #include "layout.h"
 
 typedef struct {
-    const float *const *rows; /* input rows under the blocks: 3 blocks + 3 */
+    const float *const *rows; /* input rows that the squares see: 3 blocks + 3 */
     ptrdiff_t phase[4];       /* floats from a row's start to its pixel 0, 1, 2, 3 */
-    ptrdiff_t square;         /* floats from a pixel to the fourth after it */
+    ptrdiff_t square;         /* floats from a square to the next: 4 pixels on */
     int blocks;
     int inputs;
-    const float *weights; /* [filters of a block][point][block][input][filter] */
+    const float *weights; /* transformed, see layout.h */
     const float *bias;
     float *const *outputs; /* SQUARE rows */
     int filters;           /* padded to whole vectors */
@@ -67,12 +73,14 @@ INLINE void transform_outputs(const float *points, ptrdiff_t stride, vec *y)
     y[3] = difference + 8.0f * difference2 + load(points + 5 * stride);
 }
 
-/* One vector of inputs of each of the `blocks` blocks that lie side by side. */
+/* Transforms the inputs of a row of `blocks` blocks: those of one vector, whose lanes
+ * are squares or inputs.  Blocks side by side share columns of inputs, so that half of
+ * the transform is made once for all of them. */
 INLINE void transform_row_of_blocks(const int blocks, const winograd_task *task,
                                     const float *const *rows, ptrdiff_t at, float *to,
                                     ptrdiff_t block_stride, ptrdiff_t point_stride)
 {
-    vec column[3 * MAX_BLOCKS + 3][POINTS]; /* of the input, transformed downwards */
+    vec column[3 * MAX_BLOCKS + 3][POINTS]; /* B' d of each column of inputs */
 #pragma GCC unroll 24
     for (int x = 0; x < 3 * blocks + 3; x++) {
         vec d[POINTS];
@@ -97,13 +105,16 @@ INLINE void transform_row_of_blocks(const int blocks, const winograd_task *task,
         }
 }
 
-/* Transformed inputs of `count` squares: [point][block][square, input]. */
+/* Transforms the inputs of `count` squares to the layout
+ * [point][block][square, input]. */
 INLINE void transform_group(const int blocks, const winograd_task *task, int first,
                             int count, float *to)
 {
     const ptrdiff_t stride = group_stride(task->inputs);
     const ptrdiff_t point_stride = stride * blocks * blocks;
-    /* The squares of a phase are contiguous, or else the inputs are whole vectors. */
+    /* Vectors run over squares and inputs where the same pixel of all squares lies
+     * together, as in map 0 with its phases.  In other maps, where it does not, the
+     * inputs of a pixel are whole vectors. */
     const int contiguous = task->square == task->inputs;
     const int runs = contiguous ? 1 : count;
     const int length = contiguous ? count * task->inputs : task->inputs;
@@ -115,7 +126,9 @@ INLINE void transform_group(const int blocks, const winograd_task *task, int fir
                                         to + run * length + i, stride, point_stride);
 }
 
-/* Sums begin with the vectors at `start`. */
+/* One block: the products of one point, of `squares` squares with `vectors` vectors of
+ * filters, added over blocks (`planes`) and inputs.  Sums begin with the vectors at
+ * `start`. */
 INLINE void multiply_block(const int squares, const int vectors, const int inputs,
                            int planes, const float *values, ptrdiff_t plane_stride,
                            const float *weights, const float *start, float *products)
@@ -149,14 +162,15 @@ INLINE void multiply_block(const int squares, const int vectors, const int input
             store(products + (s * vectors + v) * LANES, sum[s][v]);
 }
 
-/* Products lie as [point of the column][square, vector]; after the first half of the
- * output transform as [column][output of the column][square, vector]. */
+/* Products of one column of points lie as [point of the column][square, vector], and
+ * the results of the first half of the output transform as [column][output of the
+ * column][square, vector]. */
 enum { POINT_STEP = GROUP * VECTORS * LANES, COLUMN_STEP = SQUARE * POINT_STEP };
 
 static const float no_start[VECTORS * LANES] __attribute__((aligned(64)));
 
-/* Products of the points of column `x`.  What is added at point (1, 1) arrives in all
- * 16 outputs, so the bias is added there. */
+/* The products of the points of column `x`.  The bias is added at point (1, 1) alone:
+ * the output transform adds that point to each of the 16 outputs. */
 INLINE void multiply_column(const int squares, const int vectors, const int inputs,
                             int x, int planes, const float *values,
                             const float *weights, const float *bias, float *products)
@@ -168,6 +182,8 @@ INLINE void multiply_column(const int squares, const int vectors, const int inpu
                        x == 1 && y == 1 ? bias : no_start, products + y * POINT_STEP);
 }
 
+/* The first half of the output transform: six points of a column
+ * become four outputs. */
 INLINE void transform_column(int count, const float *products, float *column)
 {
     for (int i = 0; i < count * LANES; i += LANES) {
@@ -179,7 +195,7 @@ INLINE void transform_column(int count, const float *products, float *column)
     }
 }
 
-/* The outputs of one square and one vector of filters. */
+/* The second half, and the rectifier, for one square and one vector of filters. */
 INLINE void finish_square(const float *columns, float *const *outputs, ptrdiff_t at,
                           ptrdiff_t pixel)
 {
@@ -193,6 +209,7 @@ INLINE void finish_square(const float *columns, float *const *outputs, ptrdiff_t
     }
 }
 
+/* The outputs of one group of squares for one block of filters. */
 INLINE void multiply_and_finish(const int vectors, const int inputs,
                                 const winograd_task *task, int first, int count,
                                 const float *values, const float *weights, int filter,
@@ -244,7 +261,8 @@ INLINE void winograd_groups(const int blocks, const int inputs,
                        smaller(part, task->squares - first));
 }
 
-/* SQUARE rows of a layer. */
+/* Computes SQUARE rows of a layer.  The cases are the usual ones: with constants the
+ * loops over blocks are unrolled. */
 static void winograd_rows(const winograd_task *task)
 {
     if (task->blocks == 3 && task->inputs == 1)
