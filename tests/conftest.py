@@ -1,6 +1,8 @@
 """What the tests share: small images, a small model, and why there is no GPU."""
 
 import os
+import subprocess
+import sys
 
 # scikit-learn's check of array API input asks for it, before SciPy is imported.
 os.environ["SCIPY_ARRAY_API"] = "1"
@@ -62,3 +64,24 @@ def fitted(sharp, blurred):
         max_iter=3,
         random_state=0,
     ).fit(blurred, sharp)
+
+
+@pytest.fixture
+def run_pydbcnn(tmp_path):
+    """Run the command line in a process of its own, in tmp_path."""
+
+    def run(*arguments, status=0, **environment):
+        result = subprocess.run(
+            [sys.executable, "-m", "pydbcnn", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert result.returncode == status, (result.stdout, result.stderr)
+        assert "Traceback" not in result.stderr
+        return result
+
+    return run

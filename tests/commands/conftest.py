@@ -1,33 +1,8 @@
-"""Running the commands, and files that they work on."""
-
-import os
-import subprocess
-import sys
+"""Files that the commands work on."""
 
 import pytest
 from photo_samples import ORIENTATION, save_photo
 from PIL import Image
-
-
-@pytest.fixture
-def run_pydbcnn(tmp_path):
-    """Run the command line in a process of its own, in tmp_path."""
-
-    def run(*arguments, status=0, **environment):
-        result = subprocess.run(
-            [sys.executable, "-m", "pydbcnn", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert result.returncode == status, (result.stdout, result.stderr)
-        assert "Traceback" not in result.stderr
-        return result
-
-    return run
 
 
 @pytest.fixture

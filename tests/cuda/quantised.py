@@ -6,7 +6,7 @@ and does not round their sums.
 
 import numpy as np
 
-from pydbcnn.backends import reference
+from pydbcnn._network import formula
 
 
 def to_tf32(values):
@@ -52,11 +52,11 @@ class Layers:
         self._weights = [rounded(weight) for weight in weights]
         self.maps = [np.asarray(inputs, float)]
         for weight, bias in zip(self._weights, self._biases, strict=True):
-            sums = reference.correlate(rounded(self.maps[-1]), weight) + bias
+            sums = formula.correlate(rounded(self.maps[-1]), weight) + bias
             self.maps.append(np.maximum(sums, 0))
         self.estimate = sums
         if network.residual:
-            self.estimate = sums + reference.centre(self.maps[0], sums)
+            self.estimate = sums + formula.centre(self.maps[0], sums)
 
     def gradient(self, delta):
         """Gradients of all weights and biases, as `Network.views` has them."""
@@ -64,9 +64,9 @@ class Layers:
         for layer in (2, 1, 0):
             delta = self._rounded(delta)
             seen = self._rounded(self.maps[layer])
-            weights.insert(0, reference.correlate_with_delta(seen, delta))
+            weights.insert(0, formula.correlate_with_delta(seen, delta))
             biases.insert(0, delta.sum(axis=(0, 1, 2)))
-            delta = reference.transposed_correlate(delta, self._weights[layer])
+            delta = formula.transposed_correlate(delta, self._weights[layer])
             delta = delta * (self.maps[layer] > 0)
         return weights, biases
 

@@ -5,8 +5,9 @@ import pytest
 from cuda_host import HostRuntime, differing_orders, in_all_orders
 from quantised import TOLERANCES, Layers, largest_error
 
+from pydbcnn._network import formula
 from pydbcnn._network.network import Network, unfold
-from pydbcnn.backends import reference
+from pydbcnn._pixels.values import mirror
 from pydbcnn.backends._cuda import bands as banding
 from pydbcnn.backends._cuda import layers, outer_layers, training
 from pydbcnn.backends._cuda.arrays import MIRROR, ZERO, Image, Region
@@ -119,8 +120,7 @@ def loss_and_gradient(runtime, network, params, patches, targets, precision, **b
 def with_context(images, radius):
     """Images with `radius` mirrored pixels on every side."""
     indices = [
-        reference.mirror(np.arange(-radius, size + radius), size)
-        for size in images.shape[1:3]
+        mirror(np.arange(-radius, size + radius), size) for size in images.shape[1:3]
     ]
     return images[:, indices[0]][:, :, indices[1]]
 
@@ -251,7 +251,7 @@ def test_correlation_of_channels(side, blend):
     )
     margin = side // 2
     padded = np.pad(image, ((0, 0), (margin,) * 2, (margin,) * 2, (0, 0)))
-    expected = reference.correlate_channels(padded.astype(float), kernel)
+    expected = formula.correlate_channels(padded.astype(float), kernel)
     if blend != "ALONE":
         expected = image + expected if blend == "ADDED" else image - expected
     assert largest_error(runtime.to_host(out), expected) < 1e-6 * max(side, 5)
@@ -269,7 +269,7 @@ def test_the_filter_is_unfolded_and_mirrors():
     )
     assert (output.top, output.left) == (-2, -3)
     seen = np.pad(image, ((0, 0), (5, 5), (6, 6), (0, 0)), mode="reflect") / 255
-    expected = reference.correlate_channels(seen, unfold(quadrant).astype(float))
+    expected = formula.correlate_channels(seen, unfold(quadrant).astype(float))
     assert largest_error(runtime.to_host(output.array), expected) < 1e-6
 
 
