@@ -260,7 +260,7 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         return estimator
 
     def _samples(self, X, y, random_state):
-        """Statistics of images and crops, and what the networks are to say."""
+        """Statistics of images and crops, and the targets of the networks."""
         images = as_images(X, "X")
         sigmas = _check_sigmas(y, images.n_images)
         scale = resolve_data_range(self.data_range, images.dtype)

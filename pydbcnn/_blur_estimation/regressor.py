@@ -29,12 +29,12 @@ _CAUTION = 0.5
 
 
 def to_target(sigma):
-    """What the networks learn to give for a sigma."""
+    """The value that the networks learn to give for a sigma."""
     return np.sqrt(np.square(sigma) + _SOFTNESS**2)
 
 
 def to_sigma(target):
-    """The inverse of `to_target`; 0 for what lies below it."""
+    """The inverse of `to_target`; 0 for a target below its least value."""
     return np.sqrt(np.maximum(np.square(target) - _SOFTNESS**2, 0.0))
 
 
@@ -64,7 +64,7 @@ class BlurRegressor:
         return self.sigma_of_statistics(blur_statistics(image, data_range))
 
     def cautious_sigma(self, image, data_range):
-        """A sigma to undo: rather too low than too high, the more so in doubt.
+        """A sigma to undo: below the estimate, by more where the networks disagree.
 
         0 where there is nothing that a blur could show at.
         """

@@ -38,7 +38,7 @@ _FLOOR = 0.01  # power far below that of rounding to 8 bits, so that logarithms 
 
 
 def seen_regions(image, data_range):
-    """What is looked at of an image: luminance of 8 bits.
+    """The parts of an image that statistics are taken of, as luminance of 8 bits.
 
     Parameters
     ----------
@@ -56,12 +56,12 @@ def seen_regions(image, data_range):
 
 
 def regions_on_host(image):
-    """The pixels of `seen_regions`: of an image on a GPU, these alone are copied."""
+    """The pixels of `seen_regions`; of an image on a GPU, no others are copied."""
     return [to_host(part) for part in _regions(image)]
 
 
 def as_seen(parts, data_range):
-    """What `seen_regions` returns, of what `regions_on_host` has returned."""
+    """Turn what `regions_on_host` returns into what `seen_regions` returns."""
     return [_eight_bits(part, data_range) for part in parts]
 
 
@@ -76,7 +76,7 @@ def blur_statistics(image, data_range):
 
 
 def statistics_of(regions):
-    """The same of what `seen_regions` has returned."""
+    """The statistics of `blur_statistics`, of regions from `seen_regions`."""
     return np.concatenate(
         [
             _spectral(regions),
@@ -88,7 +88,7 @@ def statistics_of(regions):
 
 
 def has_edges(regions):
-    """Whether there is anything in `seen_regions` that a blur could show at.
+    """Whether regions have an edge at which a blur would show.
 
     Not in plain areas, in gentle slopes, and in what noise makes of them.
     """
@@ -97,7 +97,7 @@ def has_edges(regions):
 
 
 def _regions(image):
-    """The image, or of a large one parts that are spread evenly over it."""
+    """The image itself, or parts that are spread evenly over a large one."""
     height, width = image.shape[:2]
     if height * width <= _MAX_PIXELS:
         return [image]

@@ -810,7 +810,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         return BlurLearner(estimator, is_fixed=fixed)
 
     def _dtype(self):
-        """Of parameters and gradients."""
+        """The type of parameters and gradients."""
         return np.dtype(np.float64 if self.precision == "float64" else np.float32)
 
 

@@ -37,7 +37,7 @@ def _image_pairs(estimator, X, y, reset):
     check_same_place(X.batches[0], y.batches[0])
     _check_layout(estimator, is_rows=False, reset=reset)
     if reset:
-        # What rows left behind from an earlier fit does not hold for images.
+        # Attributes of an earlier fit on rows do not hold for images.
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
                 delattr(estimator, name)

@@ -63,7 +63,7 @@ class Activations:
 
 
 def forward(network, params, x, operations=None):
-    """Estimate sharp images: equations (1) to (3), and what is around them.
+    """Estimate sharp images: equations (1) to (3), and the outer layers.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def loss_and_gradient(network, params, x, y):
 
 
 def _combination_gradient(network, params, run, delta, gradient):
-    """Of s <- x A + s B + b; returns the deltas of s."""
+    """Add the gradient of s <- x A + s B + b, and return the deltas of s."""
     dA, dB, db = network.combination_views(gradient)
     _, B, _ = network.combination_views(params)
     s = run.estimates[-2]
@@ -154,7 +154,7 @@ def _combination_gradient(network, params, run, delta, gradient):
 
 
 def _back_projection_gradient(network, params, run, index, delta, gradient):
-    """Of s <- s + P * (x - K * s), where s counts twice; returns the deltas of s."""
+    """The same for s <- s + P * (x - K * s), where s counts twice."""
     K, P = network.back_projection_views(params)[index]
     dK, dP = network.back_projection_views(gradient)[index]
     dP[:] = correlate_channels_with_delta(run.missing[index], delta)
@@ -167,7 +167,7 @@ def _back_projection_gradient(network, params, run, index, delta, gradient):
 
 
 def _layers_gradient(network, params, run, delta, gradient):
-    """Of equations (3), (2) and (1); deltas pass where a rectified map is above 0."""
+    """The same for (3), (2) and (1); deltas pass where a rectified map is above 0."""
     (_, W2, W3), _ = network.views(params)
     (dW1, dW2, dW3), (dB1, dB2, dB3) = network.views(gradient)
 

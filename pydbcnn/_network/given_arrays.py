@@ -61,12 +61,12 @@ def weights_of_arrays(arrays, *, residual, inverse_filter, sigma_range):
         bool(inverse_filter),
         _check_sigma_range(sigma_range) if needs_sigma else (MIN_SIGMA, MAX_SIGMA),
     )
-    arrays.flatten(weights, np.float64)  # whatever is left to be found
+    arrays.flatten(weights, np.float64)  # raises for what the checks above have missed
     return weights
 
 
 def _check_numbers_of_arrays(arrays):
-    """There are as many arrays of each kind as a network has."""
+    """Raise unless there are as many arrays of each kind as a network has."""
     if len(arrays.coefs) != 3 or len(arrays.intercepts) != 3:
         raise ValueError(
             f"expected weights and biases of 3 layers, got {len(arrays.coefs)} and "
@@ -86,7 +86,7 @@ def _check_numbers_of_arrays(arrays):
 
 
 def _check_same_axes(arrays, n_functions):
-    """All arrays have the axis of the basis functions, or none has it."""
+    """Raise unless all arrays have an axis of basis functions, or none has one."""
     for name, array in arrays.named().items():
         kind = name if name in COMBINATION_NAMES else name.split(".")[0]
         expected = _N_AXES[kind] + (n_functions > 1)
@@ -134,7 +134,7 @@ def _check_layer(layer, coef, intercept):
 
 
 def _check_outer_arrays(arrays, network):
-    """Back-projections and the combination have the shapes that a network has."""
+    """Raise unless the arrays of the outer layers have the shapes of a network."""
     sides = network.back_projection_sizes
     for index, pair in enumerate(arrays.back_projections):
         for kernel, side in zip(pair, sides, strict=True):

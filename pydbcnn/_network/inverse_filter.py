@@ -8,16 +8,17 @@ import numpy as np
 from .._pixels.gaussian import NEGLIGIBLE_SIGMA, TRUNCATE, gaussian_weights
 
 MAX_RADIUS = 12  # beyond it, a filter gains less than 0.1 dB up to a sigma of 3
-# Power of the noise (of rounding to 8 bits, above all) that loses least, relative to
-# that of images at one radian a pixel. Found on photographs for training: a wide blur
-# leaves low frequencies, where images are stronger than the model of them says.
+# Power of the noise, above all that of rounding to 8 bits, relative to the power of
+# images at one radian a pixel. This value lost least on photographs for training. It
+# falls with the width of the blur, since a wide blur leaves low frequencies alone,
+# where images are stronger than the model of them says.
 _NOISE = 1e-4
 _N_FREQUENCIES = 48  # on each axis, between 0 and half the sampling rate
 _LOWEST_FREQUENCY = 0.01  # where the spectrum of images levels off
 
 
 def filter_radius(sigma):
-    """Pixels that the filter for a blur of `sigma` reaches on every side."""
+    """Radius in pixels of the filter for a blur of `sigma`."""
     if sigma < NEGLIGIBLE_SIGMA:
         return 0
     return min(MAX_RADIUS, 2 + math.ceil(4 * sigma))
@@ -74,7 +75,7 @@ def _spectra(sigma):
 
 
 def _mirrored_weights(radius):
-    """How often each weight of the quadrant appears in the filter."""
+    """How many times each weight of the quadrant appears in the filter."""
     times = np.full(radius + 1, 2.0)
     times[0] = 1
     return np.outer(times, times)

@@ -33,7 +33,7 @@ class LearnedArrays:
 
     @classmethod
     def of(cls, weights, params):
-        """Copies of the parts of a vector."""
+        """The arrays of a vector of parameters, as copies."""
         network = weights.learned
         sets = [_views(network, part) for part in weights.parts(params)]
 
@@ -94,7 +94,7 @@ class LearnedArrays:
 
     @property
     def n_basis_functions(self):
-        """Sets of arrays, from the dimensions of the first."""
+        """Number of basis functions, as the dimensions of the first array show it."""
         first = np.asarray(self.coefs[0])
         return first.shape[0] if first.ndim == 5 else 1
 
@@ -114,7 +114,7 @@ class LearnedArrays:
         )
 
     def flatten(self, weights, dtype):
-        """One vector: the inverse of `of`."""
+        """Join all arrays to one vector: the inverse of `of`."""
         parts = []
         for index in range(weights.n_basis_functions):
             one = self.one(index)

@@ -165,7 +165,7 @@ class Network:
 
     @cached_property
     def tail_radius(self):
-        """Pixels of context that all back-projections see on every side."""
+        """Pixels on every side that the tail, all back-projections together, sees."""
         return self.n_back_projections * self.back_projection_radius
 
     @cached_property
@@ -175,12 +175,12 @@ class Network:
 
     @cached_property
     def n_filter_params(self):
-        """Length of the part of the vector that belongs to the filter: its quadrant."""
+        """Number of parameters of the filter: those of its quadrant."""
         return (self.filter_size // 2 + 1) ** 2 if self.filter_size > 1 else 0
 
     @cached_property
     def n_tail_params(self):
-        """Length of the part behind the layers: back-projections and combination."""
+        """Number of parameters of the tail: of back-projections and combination."""
         n_out = self.n_channels_out
         of_kernels = sum(size**2 for size in self.back_projection_sizes)
         of_combination = (self.n_channels_in + n_out + 1) * n_out
@@ -196,7 +196,7 @@ class Network:
         return self.n_filter_params + self._n_layer_params + self.n_tail_params
 
     def views(self, params):
-        """Split the part of the three layers into weights (HWIO) and biases.
+        """The weights (HWIO) and biases of the three layers.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ _LAYOUTS = (
 )
 _COLOURS = (3, 4)  # last axes of one image in RGB or RGBA, with an axis missing
 _HIGHEST = np.finfo(np.float32).max  # the engine computes in single precision
-_CHUNK = 2**18  # values that are looked at together, so that checks take no memory
+_CHUNK = 2**18  # values that are checked at a time, so that checks need little memory
 
 
 @dataclass(frozen=True)
@@ -175,14 +175,14 @@ def check_pixels(array, name):
             f"{name} contains NaN or infinity, or values above {_HIGHEST:.2g}: replace "
             "those pixels, for instance with np.nan_to_num."
         )
-    # On a GPU, there are no other arrays than these.
+    # Arrays on a GPU are always of native byte order and aligned.
     if is_on_gpu(array) or (array.dtype.isnative and array.flags.aligned):
         return array
     return array.astype(array.dtype.newbyteorder("="))
 
 
 def _all_finite(array):
-    if is_on_gpu(array):  # where two reductions are quick, and need no memory either
+    if is_on_gpu(array):  # two reductions are quick there, and need no memory
         return bool(array.min() >= -_HIGHEST) and bool(array.max() <= _HIGHEST)
     if array.size <= _CHUNK:
         return bool((np.abs(array) <= _HIGHEST).all())
@@ -204,7 +204,7 @@ def _check_channels(n_channels, shape, name):
 
 
 def check_same_type(X_type, y_type, names=("X", "y")):
-    """Raise unless two sides of a comparison have one range of pixels."""
+    """Raise unless two sets of images have one range of pixels."""
     if X_type != y_type and not X_type.kind == y_type.kind == "f":
         raise ValueError(
             f"{names[0]} is {X_type} but {names[1]} is {y_type}: both need one type, "
@@ -215,7 +215,7 @@ def check_same_type(X_type, y_type, names=("X", "y")):
 def _refuse_one_image(shape, name):
     """Raise for one image with channels, which would pass for greyscale images."""
     n_rows, _, n_columns = shape
-    if n_columns in _COLOURS and n_rows > 1:  # of a photograph, there are many rows
+    if n_columns in _COLOURS and n_rows > 1:  # a photograph has many rows
         raise ValueError(
             f"{name} of shape {shape} may be one image with {n_columns} channels, or "
             f"{n_rows} greyscale images of {n_columns} columns. "
@@ -225,7 +225,7 @@ def _refuse_one_image(shape, name):
 
 
 def _one_image(shape, name):
-    """What helps somebody who passed one image with channels."""
+    """What to do for somebody who passed one image with channels."""
     return (
         f"A 3-D array is a stack of greyscale images; for one image of shape {shape} "
         f"with channels, pass {name}[np.newaxis]"

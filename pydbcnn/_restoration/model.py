@@ -273,7 +273,7 @@ class _ImageRestorer:
         return np.concatenate([[as_it_is], levels])
 
     def _blend(self, levels, place, rows, columns):
-        """A block of the image; `place` says between which levels its pixels lie."""
+        """A block of the image; `place` says between which levels each pixel is."""
         first = int(np.floor(place.min()))
         last = int(np.ceil(place.max()))
         result = 0.0
@@ -336,7 +336,7 @@ def _check_sigma(value):
     refuse_gpu(value, "What chooses weights for a blur", "sigma")
     try:
         sigma = np.asarray(value)
-    except ValueError:  # rows of different lengths
+    except ValueError:  # nested lists with rows of different lengths
         sigma = np.array(None)
     if (
         sigma.dtype.kind not in "iuf"
@@ -353,5 +353,5 @@ def _check_sigma(value):
 
 
 def split(values, n):
-    """The first n of a list and the rest, or None twice."""
+    """Split a list into its first n values and the rest; None stays None in both."""
     return (None, None) if values is None else (values[:n], values[n:])

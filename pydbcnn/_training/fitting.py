@@ -65,7 +65,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class BlurLearner:
-    """What learns to estimate the blur beside the network.
+    """The estimator of the blur that learns with the network, and how.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class BlurLearner:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """What came out.
+    """What `fit_model` returns.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def _with_sigmas(pairs):
 
 
 def _weights_for(recipe, pairs, earlier):
-    """How weights follow from the blur, whose range is that of the first fit."""
+    """A network whose weights depend on the blur, over the range of the first fit."""
     weights = BlurAwareNetwork.around(
         Network(pairs.n_channels_in, pairs.n_channels_out, **recipe.form),
         recipe.n_basis_functions,
@@ -189,7 +189,7 @@ def _weights_for(recipe, pairs, earlier):
 
 
 def _range_of(sigmas):
-    """The blurs that polynomials span, a little apart even where all are alike."""
+    """The range of sigma that polynomials span; never empty, even for equal blurs."""
     if sigmas is None:
         return MIN_SIGMA, MAX_SIGMA
     low = max(MIN_SIGMA, float(sigmas.min()))
@@ -202,7 +202,7 @@ def _first_training(weights, dtype, random_state):
 
 
 def _learn_blur(learner, recipe, pairs, random_state):
-    """What estimates the blur, trained on the blurred images and on sharp ones."""
+    """Train what estimates the blur, on the blurred images and on some sharp ones."""
     estimator = learner.estimator
     if learner.is_fixed:
         return estimator
@@ -210,7 +210,7 @@ def _learn_blur(learner, recipe, pairs, random_state):
         estimator.set_params(random_state=random_state.randint(2**31 - 1))
     estimator.set_params(data_range=recipe.data_range)
     X, y = pairs.images()
-    # Sharp images of other channels are none that the estimator could ever see.
+    # Sharp images with other channels than X are no images for this estimator.
     same_channels = pairs.n_channels_in == pairs.n_channels_out
     sharp = y[::_IMAGES_PER_SHARP] if same_channels else []
     learn = estimator.partial_fit if recipe.keep_optimizer else estimator.fit
@@ -218,7 +218,7 @@ def _learn_blur(learner, recipe, pairs, random_state):
 
 
 def _sampler(recipe, pairs, radius):
-    """Where the patches of each epoch come from."""
+    """What draws the patches of each epoch."""
     shared = dict(
         scale=resolve_data_range(recipe.data_range, pairs.dtype),
         radius=radius,
@@ -238,7 +238,7 @@ def _sampler(recipe, pairs, radius):
 
 
 def _run(recipe, training, backend, sampler, held_out, checkpoint):
-    """All epochs, with a bar; Ctrl-C keeps the weights so far."""
+    """Run all epochs, with a progress bar; Ctrl-C keeps the weights so far."""
     validate = held_out and partial(
         _validate, backend, training.weights, held_out, recipe.data_range
     )

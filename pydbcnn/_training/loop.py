@@ -87,7 +87,7 @@ class Training:
 
     @contextmanager
     def on(self, backend):
-        """All that changes lies where a backend wants it, until the block ends.
+        """Move all that changes to where a backend computes, until the block ends.
 
         Afterwards it is on the host again, whatever has happened: what an estimator
         keeps can be pickled, and goes on anywhere.
@@ -166,7 +166,7 @@ class Training:
         return loss
 
     def _loss_and_gradient(self, backend, group):
-        """Of the patches of one sigma, for all parameters."""
+        """Loss of the patches of one sigma, and its gradient for all parameters."""
         network, params = self.weights.at(self.params, group.sigma)
         margin = self.weights.radius - network.radius
         half_error, slope = backend.loss_and_gradient(
@@ -184,7 +184,7 @@ class Training:
     def _penalize(self, gradient, n_samples):
         """Add the gradient of the L2 penalty of the weights, and return the penalty."""
         share = self.schedule.alpha / n_samples
-        squares = 0.0  # summed where they lie: each look at a sum waits for a GPU
+        squares = 0.0  # summed on the device: to read each sum would wait for the GPU
         for part, part_gradient in zip(
             self.weights.parts(self.params), self.weights.parts(gradient), strict=True
         ):

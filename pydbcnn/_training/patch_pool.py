@@ -50,7 +50,8 @@ class PatchPool:
                 zip((tops, lefts), size, strict=True)
             )
         )
-        # Where a pixel lies is the sum of what its row and its column contribute.
+        # The position of a pixel is the sum of a contribution of its row and one of its
+        # column.
         down = self._starts[images, np.newaxis] + down * self._shapes[images, 1:]
         across = np.where(flips[:, np.newaxis], across[:, ::-1], across)
         rows, columns = map(self._xp.asarray, _turned(down, across, turns))
@@ -58,7 +59,7 @@ class PatchPool:
 
 
 def _turned(down, across, turns):
-    """What rows and columns of turned patches contribute.
+    """The contributions of rows and columns to positions, for turned patches.
 
     A quarter turn to the left makes rows of columns, the last one first.
     """

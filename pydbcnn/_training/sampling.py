@@ -104,7 +104,7 @@ class RandomPatches:
                 yield self._groups(chosen, random_state)
 
     def _groups(self, places, random_state):
-        """A group for each image."""
+        """Cut the patches of a batch; those of one image make a group."""
         images = list(dict.fromkeys(places[:, 0]))
         noise = random_state.normal(size=len(images)) * self.sigma_noise
         return [
@@ -113,7 +113,7 @@ class RandomPatches:
         ]
 
     def _draw(self, random_state):
-        """Image, top, left and orientation of each patch of an epoch."""
+        """Draw image, top, left and orientation of each patch of an epoch."""
         n = self.n_samples
         images = self._draw_images(n, random_state)
         room = [
@@ -134,7 +134,7 @@ class RandomPatches:
         return np.column_stack([images, tops, lefts, turns, flips])
 
     def _draw_images(self, n, random_state):
-        """The image of each patch, the larger the likelier."""
+        """Draw the image of each patch: a larger image is drawn more often."""
         together = 1 if self.sigmas is None else _PATCHES_PER_SIGMA
         n_draws = -(-n // together)
         images = np.searchsorted(
@@ -214,7 +214,7 @@ class GivenPatches:
 
 
 def cut(images, place, size, margin, axis=0):
-    """`size` pixels from `place`, with `margin` more on every side, mirrored."""
+    """Cut `size` pixels from `place` on, with `margin` mirrored pixels around them."""
     for offset, (start, length) in enumerate(zip(place, size, strict=True)):
         first, last = start - margin, start + length + margin
         whole = images.shape[axis + offset]

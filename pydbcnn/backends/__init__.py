@@ -84,7 +84,7 @@ def get_backend(device="auto", precision="float32"):
 
 
 def check_device(device):
-    """Raise a ValueError for a name that is none of a device; nothing is tried."""
+    """Raise a ValueError for an unknown device; whether it can be used is not asked."""
     if device not in DEVICES:
         raise ValueError(
             f"device={device!r}: expected one of {', '.join(DEVICES)}. 'cuda' is the "

@@ -54,7 +54,7 @@ class CpuBackend(HostBackend):
     precision : {"float32", "bfloat16"}, default="float32"
         Of the forward pass. Gradients are always computed in single precision.
     direct : bool, default=False
-        Whether no layer is transformed (see ``native/winograd.h``), neither forward
+        Whether no layer is transformed (see ``_cpu/winograd.h``), neither forward
         nor for gradients: the reference of the transformed ones.
 
     Raises
@@ -294,12 +294,13 @@ def _whole_squares(tile):
 
 
 def _widest_tile(network, n_bytes, n_spare_rows, most):
-    """Pixels across whose rings of rows (see ``native/forward.h``) fit the cache."""
+    """Pixels across whose rings of rows (see ``_cpu/forward.h``) fit the cache."""
     bytes_across = sum(
         n_bytes * layer.n_inputs * (layer.kernel_size + n_spare_rows)
         for layer in network.layers[1:]
     )
-    # Of each back-projection two maps: one blurs, and waits while the other projects.
+    # Each back-projection has two maps: the estimate, which waits until the correction
+    # is there, and what the estimate misses.
     bytes_across += network.n_back_projections * (
         2 * 4 * network.n_channels_out * sum(network.back_projection_sizes)
     )
@@ -326,7 +327,7 @@ def _largest_block(network):
 
 
 def _padded(channels):
-    """Channels in whole vectors of the widest engine, for all engines alike."""
+    """Channels padded to whole vectors of the widest engine, for all engines alike."""
     return -(-channels // 16) * 16
 
 

@@ -11,7 +11,7 @@ from ._cuda.device import find_runtime
 from ._cuda.optimizers import CUDA_OPTIMIZERS
 from .base import Backend
 
-# Of images from the host, those that are on the device at once; one at the least.
+# Bytes of images from the host that are on the device at once; at least one image is.
 _UPLOAD_BYTES = 2**28
 
 
