@@ -1,4 +1,7 @@
-"""Images and regions as kernels take them: structs of fixed layout, by value."""
+"""Images and regions, as the structs that kernels take by value.
+
+``image.cuh`` has the same structs in C++.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")  # in the order of image.cuh
-MIRROR, ZERO = 0, 1
+MIRROR, ZERO = 0, 1  # as `Outside` in image.cuh
 
 IMAGE = np.dtype(
     [
@@ -29,7 +32,10 @@ REGION = np.dtype(
 
 
 class Region(NamedTuple):
-    """Pixels of images 0 to n - 1, in the coordinates of the whole images."""
+    """The pixels that a kernel computes: of images 0 to n - 1, in their coordinates.
+
+    An image may be a part of a larger one; coordinates are always those of the whole.
+    """
 
     n: int
     top: int
@@ -38,7 +44,7 @@ class Region(NamedTuple):
     width: int
 
     def grown(self, margin):
-        """With `margin` pixels more on every side."""
+        """The region with a halo of `margin` pixels on every side."""
         return Region(
             self.n,
             self.top - margin,
@@ -57,17 +63,17 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True)
 class Image:
-    """Some images of one size on the device; see ``image.cuh``.
+    """Some images of one size on the device, or the same part of each of them.
 
     Parameters
     ----------
     array : device array of shape (n, height, width, channels)
     top, left : int, default=0
-        Coordinates of its first pixel.
+        Coordinates of its first pixel in the whole image.
     scale : float, default=1.0
         The pixel value that counts as 1.
     outside : {MIRROR, ZERO}, default=MIRROR
-        What lies beyond the array.
+        What counts as the pixels beyond the array.
     """
 
     array: object
@@ -77,7 +83,7 @@ class Image:
     outside: int = MIRROR
 
     def struct(self, address):
-        """The struct, for an array that lies at an address."""
+        """The struct of the image, whose array lies at an address on the device."""
         _, height, width, channels = self.array.shape
         return np.array(
             (

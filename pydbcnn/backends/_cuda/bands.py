@@ -1,27 +1,29 @@
-"""Bands of images that are computed together, in bounded memory between two steps.
+"""How large images are cut into bands, so that memory stays bounded.
 
-Nothing here touches a device.
+A band is computed by one step of a network after the other: the filter, the three
+layers, each back-projection and the combination. The image between two steps has to fit
+a buffer. Nothing here touches a device.
 """
 
 from .arrays import Region
 
-BUFFER_BYTES = 2**25  # of all buffers between the steps, together
-# Pixels. Wider bands would have fewer rows, and what the back-projections see around
-# them is computed twice: of a wide band of colours, three quarters of all rows.
+BUFFER_BYTES = 2**25  # of all buffers together
+# Pixels across a band. In buffers of fixed size, wider bands have fewer rows, and more
+# of these are halo, which is computed twice: three quarters in a wide colour image.
 _WIDEST = 1024
-_LEAST = 64  # rows, whatever their buffers take
+_LEAST = 64  # rows of a band, even if their buffers are larger than BUFFER_BYTES
 
 
 def n_buffers(network):
-    """Images of single precision that lie between the steps of a network at once."""
+    """How many buffers of float32 a network has between its steps at once."""
     filtered = network.filter_size > 1
-    # The estimate before and after a back-projection, and what it misses.
+    # Of a back-projection: the estimate before and after it, and x - K * s.
     estimates = 3 if network.n_back_projections else int(network.combine)
     return filtered + estimates
 
 
 def bands(network, n, height, width):
-    """Parts of n images that are estimated one after the other.
+    """Cut n images into bands, which are estimated one after the other.
 
     Parameters
     ----------
@@ -31,9 +33,9 @@ def bands(network, n, height, width):
     Yields
     ------
     images : slice
-        Which of them.
+        The images of the band.
     region : Region
-        Of those.
+        The pixels of the band, in each of these images.
     """
     buffers = n_buffers(network)
     if buffers == 0:

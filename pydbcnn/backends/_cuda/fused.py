@@ -1,4 +1,7 @@
-"""The tuned path: all three layers of common networks in one kernel."""
+"""The three layers of common networks, fused in one kernel.
+
+`pydbcnn.backends._cuda.layers` computes those of all other networks.
+"""
 
 from . import packing
 from .fused_kernels import (
@@ -15,7 +18,7 @@ from .outer_layers import new_image
 
 
 class FusedLayers:
-    """The three layers of a network that `is_fused`, with no maps in device memory.
+    """The three layers of a network that `is_fused`: their maps stay in the processor.
 
     Parameters
     ----------
@@ -24,7 +27,7 @@ class FusedLayers:
     params : device array of shape (n_params,)
         float32.
     precision : {"float32", "tf32", "bfloat16"}
-        There is a backward pass for "tf32" alone.
+        Of the factors of products. Only "tf32" has a backward pass.
     """
 
     def __init__(self, runtime, network, params, precision):
@@ -39,11 +42,11 @@ class FusedLayers:
             self._weights = weights, self._biases
 
     def kept(self):
-        """Maps that `forward` keeps for `backward`; see `Layers.kept`."""
+        """No maps: `backward` computes them anew. See `Layers.kept`."""
         return []
 
     def estimate(self, source, out, region):
-        """The estimate of a region; see `Layers.estimate`."""
+        """Estimate the pixels of a region; see `Layers.estimate`."""
         side = self._network.kernel_sizes[2]
         height = segment_height(region, side, self._runtime.n_processors)
         self._runtime.launch(
@@ -62,7 +65,7 @@ class FusedLayers:
         )
 
     def forward(self, source, region):
-        """The estimate, as a new image, and no maps; see `Layers.forward`."""
+        """The estimate as a new image, and no maps; see `Layers.forward`."""
         estimate = new_image(self._runtime, region, self._network.n_channels_out)
         self.estimate(source, estimate, region)
         return estimate, []
@@ -73,14 +76,14 @@ class FusedLayers:
         add_partials(self._runtime, partial, gradient[slice_of_layers(self._network)])
 
     def partial_gradients(self, source, delta, region):
-        """Gradients of the layers' parameters, to be summed over the first axis.
+        """Partial gradients, one for each block, whose sum is that of the layers.
 
         Parameters
         ----------
         source, delta : Image
-            What the layers see, and the deltas of the estimate: zero outside.
+            The input of the layers, and the deltas of the estimate: zero outside.
         region : Region
-            Of the deltas.
+            The pixels of the deltas.
 
         Returns
         -------
@@ -104,7 +107,7 @@ class FusedLayers:
         return partial
 
     def _packed(self, order, fragments=None):
-        """Parameters in an order of packing.py: words of fragments, or floats."""
+        """Packed weights in an order of packing.py: words of fragments, or floats."""
         network = self._network
         if fragments is None:
             name, dtype = "Float32Words", "float32"

@@ -1,22 +1,27 @@
-"""The fused kernels: for which networks, how many blocks, how much shared memory.
+"""Names and sizes of the fused kernels, and the networks that have them.
 
-Nothing here touches a device.
+Sizes are blocks of a launch and the shared memory of a block, which the structs of the
+same kernels compute in C++. Nothing here touches a device.
 """
 
 from dataclasses import dataclass
 
 from . import packing
 
-# Networks that the fused kernels are made for: what the tests compile and look at.
+# The networks that have fused kernels, which the tests compile for all of them.
 N_FILTERS = (64, 32)
 KERNEL_SIZES = (9, 1, 5)
 CHANNELS = (1, 3)
 
 _STRIP = 64  # columns of maps of a block, as in strip.cuh
-_BLOCKS_PER_PROCESSOR = 8  # that a launch has, where the image is large enough
-TILE = (8, 16)  # rows and columns of maps that a block takes the gradient of together
-MAX_GROUPS = 256  # partial gradients: fixed by the shapes alone, as is their sum
-_SHORTEST_SEGMENT = 32  # rows of estimates: above and below, maps are computed twice
+_BLOCKS_PER_PROCESSOR = 8  # that a launch has where the image is large enough
+TILE = (8, 16)  # rows and columns of maps that a block of gradient_mma takes at once
+# Partial gradients at most. Their number follows from shapes and not from the device,
+# so that their sum rounds alike everywhere.
+MAX_GROUPS = 256
+# Rows of estimates that a block has at least, if the image has as many. Above and below
+# them lies the halo, whose maps are computed twice.
+_SHORTEST_SEGMENT = 32
 
 
 def is_fused(network):
@@ -36,10 +41,11 @@ class Kernel:
     Parameters
     ----------
     name : str
+        C++ name, with the arguments of its template.
     shared_memory : int
         Bytes that a block needs.
     threads : int
-        Of a block.
+        Threads of a block.
     """
 
     name: str
@@ -48,7 +54,7 @@ class Kernel:
 
 
 def forward_kernel(network, precision):
-    """The kernel for a network that `is_fused`."""
+    """The kernel of the forward pass of a network that `is_fused`."""
     sizes = _template_sizes(network)
     arguments = ", ".join(map(str, sizes))
     if precision == "float32":
@@ -59,7 +65,7 @@ def forward_kernel(network, precision):
 
 
 def gradient_kernel(network):
-    """The kernel of the gradient, in tf32, for a network that `is_fused`."""
+    """The kernel of the gradient, in tf32, of a network that `is_fused`."""
     sizes = _template_sizes(network)
     arguments = ", ".join(map(str, sizes))
     name = f"gradient_mma<{packing.TF32.name}, {arguments}>"
@@ -72,12 +78,12 @@ def _template_sizes(network):
 
 
 def fragments_of(precision):
-    """How tensor cores hold a precision."""
+    """How tensor cores hold values of a precision."""
     return {"tf32": packing.TF32, "bfloat16": packing.BFLOAT16}[precision]
 
 
 def _float32_bytes(channels, n_1, n_2, side_1, side_3):
-    """As in ``ForwardFloat32``."""
+    """Shared memory of a block, as in the struct ``ForwardFloat32``."""
     rows, strip = 2, 8
     width = -(-(_STRIP + side_1 - 1) // 4) * 4
     inputs = channels * (rows + side_1 - 1) * width
@@ -86,7 +92,7 @@ def _float32_bytes(channels, n_1, n_2, side_1, side_3):
 
 
 def _mma_bytes(fragments, channels, n_1, n_2, side_1, side_3):
-    """As in ``ForwardMma``."""
+    """Shared memory of a block, as in the struct ``ForwardMma``."""
     rows, strip = 4, 8
     row = -(-side_1 * channels // fragments.n_values) * fragments.n_values
     offsets = 8 * -(-side_1 * row // fragments.step)
@@ -98,7 +104,7 @@ def _mma_bytes(fragments, channels, n_1, n_2, side_1, side_3):
 
 
 def _gradient_bytes(channels, n_1, n_2, side_1, side_3):
-    """As in ``GradientMma``."""
+    """Shared memory of a block, as in the struct ``GradientMma``."""
     offsets = sum(8 * -(-side * side * channels // 8) for side in (side_1, side_3))
     parts = sum(
         (TILE[0] + side - 1) * (TILE[1] + side - 1) * channels
@@ -109,7 +115,7 @@ def _gradient_bytes(channels, n_1, n_2, side_1, side_3):
 
 
 def segment_height(region, side_3, n_processors):
-    """Rows of estimates of a block, so that all processors have some.
+    """Rows of estimates of a block: few enough that all processors have some.
 
     The result of a launch does not depend on it.
     """
@@ -119,13 +125,13 @@ def segment_height(region, side_3, n_processors):
 
 
 def n_blocks(region, height, side_3):
-    """Blocks of a launch: strips across, segments down, images."""
+    """Blocks of a launch: as many as strips across x segments down x images."""
     across = -(-region.width // (_STRIP - side_3 + 1))
     return region.n * across * -(-region.height // height)
 
 
 def n_gradient_tiles(region):
-    """Tiles of maps of an image, down and across."""
+    """The number of tiles of maps of an image, down and across."""
     return tuple(
         -(-size // side)
         for size, side in zip((region.height, region.width), TILE, strict=True)

@@ -7,17 +7,18 @@ network could ask for, and benchmarks report what each of them needs.
 from ..._network.network import Network
 from . import blur, fused_kernels, layers
 
-PLAIN = 75  # compute capability, as of all that NVRTC knows since CUDA 13
-TENSOR_CORES = 80  # those of tf32 and bfloat16
+# Compute capabilities, times ten.
+PLAIN = 75  # the lowest one that NVRTC of CUDA 13 compiles for
+TENSOR_CORES = 80  # the lowest one with products of tf32 and bfloat16
 
 
 def kernel_instances():
-    """Names of kernels, with the arguments of their templates.
+    """All kernels, each with the arguments of its template.
 
     Returns
     -------
     instances : list of (str, int)
-        The name, and the lowest compute capability that can run it, times ten.
+        The C++ name, and the lowest compute capability that can run it, times ten.
     """
     return [
         *_packing(),

@@ -1,4 +1,7 @@
-"""The three layers, of any kernel sizes and numbers of filters, one after the other."""
+"""The three layers of any network, one after the other, with maps in device memory.
+
+`pydbcnn.backends._cuda.fused` computes those of common networks in one kernel.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -7,17 +10,19 @@ from .chunks import chunks
 from .outer_layers import as_single_precision, copy, covers, new_image
 
 KERNEL_TYPES = {"float32": "Float32", "tf32": "Tf32", "bfloat16": "Bfloat16"}
-MAPS_BUDGET = 2**25  # bytes of the maps of a part, which then stay in a large cache
+MAPS_BUDGET = 2**25  # bytes of the maps of a part, which may then stay in the cache
 
-# What becomes of a sum; the order is that of `Ending` in convolution.cuh.
+# What is done with a sum before it is written, as `Ending` in convolution.cuh.
 PLAIN, BIASED, RECTIFIED, RESIDUAL, MASKED = range(5)
 
 _THREADS = 128
-_DEPTH = 8
+_DEPTH = 8  # as in products.cuh
 _FLOAT = 4  # bytes
-_WINDOW_BYTES = 32
-# Partial gradients: enough blocks for a large device, of enough pixels each, in memory
-# that is small beside the maps; from the shapes alone, since they set how sums round.
+_WINDOW_BYTES = 32  # of the struct Window in convolution.cuh
+# The pixels of a region are split, and each split leaves a partial gradient. There are
+# enough blocks for a large device, each has enough pixels, and all partial gradients
+# take little memory. The number of splits follows from shapes and not from the device,
+# as it decides how sums round.
 _GRADIENT_BLOCKS = 512
 _PIXELS_PER_SPLIT = 256
 _MAX_PARTIAL_BYTES = 2**25
@@ -26,9 +31,9 @@ _SUM_THREADS, _SUM_COLUMNS = 256, 32  # as in add_partials
 
 @dataclass(frozen=True)
 class Tile:
-    """What a block computes: rows (pixels, or weights) by columns (outputs).
+    """The sums that a block computes: rows (pixels or weights) by columns (outputs).
 
-    These are the numbers of ``Tile`` in ``products.cuh``.
+    ``Tile`` in ``products.cuh`` has the same numbers.
     """
 
     rows: int
@@ -47,33 +52,33 @@ TILES = (Tile(512, 4), Tile(256, 16), Tile(128, 64))
 
 
 def tile_for(n_outputs):
-    """The narrowest tile that takes all outputs at once, or the widest."""
+    """The narrowest tile that has all outputs, or the widest if none has."""
     return next((tile for tile in TILES if n_outputs <= tile.columns), TILES[-1])
 
 
 def convolve(
     runtime, precision, source, out, region, weights, *, bias=None, ending, other=None
 ):
-    """Correlate a region with HWIO weights.
+    """Compute a layer: correlate a region with HWIO weights.
 
     Parameters
     ----------
     runtime : Runtime
     precision : {"float32", "tf32", "bfloat16"}
-        Of the two factors of each product.
+        Of the factors of products.
     source : Image
-        float32, with a scale of 1; what lies outside counts as zero.
+        float32, with a scale of 1. Pixels beyond its array count as zero.
     out : Image
-        As `source`, with all pixels of the region.
+        float32, with a scale of 1 and all pixels of the region.
     region : Region
     weights : device array of shape (kernel_size, kernel_size, inputs, outputs)
     bias : device array of shape (outputs,), optional
-        For the endings that have one.
+        For BIASED, RECTIFIED and RESIDUAL.
     ending : {PLAIN, BIASED, RECTIFIED, RESIDUAL, MASKED}
-        RESIDUAL adds `other` to the biased sum. MASKED keeps the sums where `other`
-        is positive; the others become zero.
+        What is done with a sum. RESIDUAL adds `other` to the biased sum. MASKED keeps
+        sums where `other` is positive, and sets the others to zero.
     other : Image, optional
-        As `source`, with all pixels of the region, and the channels of `out`.
+        As `out`, for RESIDUAL and MASKED.
     """
     tile = tile_for(weights.shape[3])
     runtime.launch(
@@ -95,7 +100,7 @@ def convolve(
 
 
 class Layers:
-    """The three layers of any network, one after the other, maps in device memory.
+    """The three layers of any network, one after the other.
 
     Parameters
     ----------
@@ -112,22 +117,22 @@ class Layers:
         self._precision = precision
 
     def kept(self):
-        """Maps that `forward` keeps for `backward`.
+        """Sizes of the maps that `forward` keeps for `backward`.
 
         Returns
         -------
         kept : list of (int, int)
-            Channels of each, and the pixels by which it reaches beyond the estimate.
+            For each map, its channels and the pixels of its halo around the estimate.
         """
         return list(zip(self._network.n_filters, self._margins(), strict=False))
 
     def estimate(self, source, out, region, *, budget=MAPS_BUDGET):
-        """The estimate of a region, in parts whose maps fit some memory.
+        """Estimate the pixels of a region, in parts whose maps fit a budget of memory.
 
         Parameters
         ----------
         source : Image
-            What the layers see, of any type, mirrored outside.
+            The input of the layers, of any type, mirrored outside.
         out : Image
             Of any type, with all pixels of the region.
         region : Region
@@ -144,7 +149,7 @@ class Layers:
             self._write_estimate(image, images_of(out, first, part.n), part)
 
     def _write_estimate(self, source, out, region):
-        """Through an image of single precision, if `out` is none."""
+        """Estimate a region, by way of a float32 image if `out` has another type."""
         if covers(out, region):
             self._estimate(source, out, region)
             return
@@ -152,12 +157,13 @@ class Layers:
         copy(self._runtime, estimate, out, region)
 
     def forward(self, source, region):
-        """The estimate of a region, in one go, with what the backward pass needs.
+        """The estimate of a whole region, with the maps that the backward pass needs.
 
         Parameters
         ----------
         source : Image
-            float32, with a scale of 1 and all that the layers see.
+            The input of the layers, float32, with a scale of 1 and the halo of the
+            region.
         region : Region
 
         Returns
@@ -189,13 +195,14 @@ class Layers:
         Parameters
         ----------
         source : Image
+            As `forward` takes it.
         maps : list of Image
-            As for and from `forward`.
+            As `forward` returns them.
         delta : Image
-            Of the estimate, float32: the pixels of the region and no more.
+            Deltas of the estimate, float32: the pixels of the region and no others.
         region : Region
         gradient : device array of shape (n_params,)
-            What the layers have in it grows by the gradient of this region.
+            The gradient of this region is added to the part of the layers.
         """
         weights, _ = self._network.views(self._params)
         parts = _with_biases(self._network, gradient)
@@ -216,7 +223,11 @@ class Layers:
                 delta = self._delta_of_maps(delta, region, weights[layer], maps[layer])
 
     def _delta_of_maps(self, delta, region, weights, maps):
-        """The transposed correlation: that with the weights turned round."""
+        """Deltas of the input of a layer, where the rectifier lets them through.
+
+        The transpose of a correlation is the correlation with the reversed kernel,
+        whose inputs and outputs change places.
+        """
         result = new_image(self._runtime, region, weights.shape[2], outside=ZERO)
         turned = weights[::-1, ::-1].swapaxes(2, 3)
         turned = self._runtime.xp.ascontiguousarray(turned)
@@ -237,7 +248,7 @@ class Layers:
         )
 
     def _margins(self):
-        """Pixels by which what each layer gives reaches beyond the estimate."""
+        """The pixels of halo that the output of each layer has around the estimate."""
         radii = [layer.kernel_size // 2 for layer in self._network.layers]
         return [sum(radii[layer:]) for layer in range(1, len(radii) + 1)]
 
@@ -250,13 +261,13 @@ def add_weights_gradient(
     Parameters
     ----------
     maps : Image
-        float32, with a scale of 1 and all that the windows of the region see.
+        The input of the layer, float32, with a scale of 1 and the halo of the region.
     delta : Image
-        float32: the pixels of the region and no more.
+        Deltas of its output, float32: the pixels of the region and no others.
     region : Region
     kernel_size : int
     gradient : device array
-        The weights and, if it is longer than they are, the biases.
+        The gradient of the weights and, if it is longer, of the biases behind them.
     """
     n_outputs = delta.array.shape[3]
     tile = tile_for(n_outputs)
@@ -275,7 +286,7 @@ def add_weights_gradient(
 
 
 def gradient_splits(n_pixels, n_tiles, n_sums):
-    """Parts of the pixels that are summed apart, when a block computes a tile."""
+    """The number of splits of the pixels, each of which is summed apart."""
     return max(
         1,
         min(
@@ -287,7 +298,7 @@ def gradient_splits(n_pixels, n_tiles, n_sums):
 
 
 def add_partials(runtime, partials, gradient):
-    """Add partial sums of shape (n, gradient.size), always in the same order."""
+    """Add partial gradients of shape (n, gradient.size), always in the same order."""
     runtime.launch(
         "add_partials",
         (-(-gradient.size // _SUM_COLUMNS),),
@@ -298,12 +309,12 @@ def add_partials(runtime, partials, gradient):
 
 
 def images_of(image, first, n):
-    """Some of the images."""
+    """An Image of n of the images, from number `first` on."""
     return replace(image, array=image.array[first : first + n])
 
 
 def _with_biases(network, gradient):
-    """The part of each layer: its weights and biases."""
+    """The gradient of each layer: its weights, and the biases behind them."""
     parts, start = [], network.n_filter_params
     for layer in network.layers:
         end = start + layer.n_weights + layer.n_outputs
@@ -313,6 +324,6 @@ def _with_biases(network, gradient):
 
 
 def slice_of_layers(network):
-    """Where the flat vector has the weights and biases of the layers."""
+    """The part of the flat vector with the weights and biases of the three layers."""
     start = network.n_filter_params
     return slice(start, network.n_params - network.n_tail_params)

@@ -1,10 +1,11 @@
-"""The filter, back-projections and the combination: what surrounds the three layers."""
+"""The outer layers around the three: the filter, back-projections, the combination."""
 
 import numpy as np
 
 from .arrays import MIRROR, Image
 
-# What becomes of a correlation with the pixel of the base; as `Blend` in channels.cuh.
+# How a correlation is written: alone, added to a base or subtracted from it. As `Blend`
+# in channels.cuh.
 ALONE, ADDED, SUBTRACTED = range(3)
 
 _FLOAT = 4  # bytes
@@ -14,14 +15,14 @@ _COMBINE_THREADS = 256
 
 
 def new_image(runtime, region, channels, outside=MIRROR):
-    """A float32 image of the pixels of a region, whose values are yet to come."""
+    """An Image of the pixels of a region, float32, that nothing is written to yet."""
     shape = (region.n, region.height, region.width, channels)
     array = runtime.xp.empty(shape, np.float32)
     return Image(array, region.top, region.left, outside=outside)
 
 
 def covers(image, region):
-    """Whether an image has all of a region, as the network sees it, as float32."""
+    """Whether an image has all pixels of a region, as float32 with a scale of 1."""
     _, height, width, _ = image.array.shape
     return (
         image.array.dtype == np.float32
@@ -34,20 +35,20 @@ def covers(image, region):
 
 
 def as_single_precision(runtime, image, region):
-    """What the network sees of an image in a region, as float32."""
+    """A copy of the pixels of a region, as float32 with a scale of 1."""
     out = new_image(runtime, region, image.array.shape[3])
     copy(runtime, image, out, region)
     return out
 
 
 def copy(runtime, image, out, region):
-    """Pixels of a region from one image to another of any type and scale."""
+    """Copy the pixels of a region to an image of any type and scale."""
     one = runtime.xp.ones((1, 1), np.float32)
     correlate_channels(runtime, image, out, region, one)
 
 
 def filtered(runtime, quadrant, image, region):
-    """An image filtered with Q, in a region.
+    """The filter in a region, w = Q * x.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def correlate_channels(runtime, image, out, region, kernel, *, base=None, blend=
     kernel : device array of shape (side, side)
         float32.
     base : Image, optional
-        What the correlation is added to or subtracted from.
+        The image that the correlation is added to or subtracted from.
     blend : {ALONE, ADDED, SUBTRACTED}, default=ALONE
     """
     n_channels = out.array.shape[3]
@@ -110,14 +111,14 @@ def correlate_channels(runtime, image, out, region, kernel, *, base=None, blend=
 
 
 def _correlate_bytes(side):
-    """Shared memory of a block: its pixels, and the kernel with zeros below."""
+    """Shared memory of a block: its pixels, and the kernel with zeros below it."""
     steps = -(-(side + _ROWS - 1) // _ROWS) * _ROWS
     pixels = (_TILE_HEIGHT - _ROWS + steps) * (_TILE_WIDTH + side - 1)
     return _FLOAT * (pixels + side * steps)
 
 
 def missing(runtime, blur, image, estimate, region):
-    """What the estimate, blurred again, lacks: x - K * s; an Image of the region."""
+    """The difference x - K * s between the input and the estimate blurred again."""
     out = new_image(runtime, region, estimate.array.shape[3])
     correlate_channels(
         runtime, estimate, out, region, blur, base=image, blend=SUBTRACTED
@@ -136,7 +137,7 @@ def back_projection(runtime, kernels, image, estimate, out, region):
     image : Image
         The blurred input, x.
     estimate : Image
-        s, with all that K and P see of it.
+        s, with the halo that K and P see.
     out : Image
         Has all pixels of the region.
     region : Region
@@ -144,7 +145,7 @@ def back_projection(runtime, kernels, image, estimate, out, region):
     Returns
     -------
     difference : Image
-        x - K * s, in all that P sees.
+        x - K * s, with the halo that P sees.
     """
     blur, projection = kernels
     seen = region.grown(len(projection) // 2)
@@ -156,7 +157,7 @@ def back_projection(runtime, kernels, image, estimate, out, region):
 
 
 def combination(runtime, network, params, image, estimate, out, region):
-    """The last layer of a region: x A + s B + b.
+    """The combination in a region, x A + s B + b.
 
     Parameters
     ----------

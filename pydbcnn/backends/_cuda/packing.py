@@ -1,7 +1,8 @@
-"""The order in which the fused kernels read weights, as places in the flat vector.
+"""Packed weights: the order in which the fused kernels read the flat vector.
 
-Each function returns an array of places; -1 stands for a zero. ``pack_words`` of
-packing.cuh gathers and rounds. Nothing here touches a device.
+Each order is an array of places in the flat vector, where -1 stands for a zero. The
+kernel ``pack_words`` of packing.cuh gathers and rounds the weights. Nothing here
+touches a device.
 """
 
 from dataclasses import dataclass
@@ -13,16 +14,16 @@ THREADS = 256  # of a block of pack_words
 
 @dataclass(frozen=True)
 class Fragments:
-    """How a precision lies in the registers of a tensor core; see fragments.cuh.
+    """How tensor cores hold the values of a precision; see fragments.cuh.
 
     Parameters
     ----------
     name : str
-        Of the C++ type.
+        The struct in C++.
     n_values : int
-        Values in a word.
+        Values in a word, which is what a register holds.
     step : int
-        Of the index that products are summed over.
+        Products of a sum that one instruction makes.
     """
 
     name: str
@@ -30,7 +31,13 @@ class Fragments:
     step: int
 
     def indices(self, n_steps):
-        """Indices of the sum, of shape (n_steps, 4 places, words b0 and b1, values)."""
+        """Which terms of a sum the words b0 and b1 of a lane hold.
+
+        Returns
+        -------
+        indices : array of shape (n_steps, 4, 2, n_values)
+            For each step, place ``lane % 4``, word and value.
+        """
         step = np.arange(n_steps)[:, None, None, None] * self.step
         place = np.arange(4)[:, None, None] * self.n_values
         half = np.arange(2)[:, None] * (self.step // 2)
@@ -42,7 +49,7 @@ BFLOAT16 = Fragments("Bfloat16Fragments", 2, 16)
 
 
 def places_of(network):
-    """Weights and biases of the layers, as places in the flat vector."""
+    """Arrays like the weights and biases, of their places in the flat vector."""
     return network.views(np.arange(network.n_params, dtype=np.int32))
 
 
@@ -54,8 +61,8 @@ def biases_in_order(network):
 def float32_weights(network):
     """Weights of ``forward_float32``, and behind them the biases.
 
-    The last layer is (kernel column, map, kernel row and channel), these in whole
-    fours.
+    Those of the last layer have the order (kernel column, map, kernel row and channel).
+    Zeros make the last axis a multiple of four, since the kernel loads four at a time.
     """
     (first, second, last), _ = places_of(network)
     by_row = last.transpose(1, 2, 0, 3).reshape(*last.shape[1:3], -1)
@@ -78,9 +85,10 @@ def mma_weights(network, fragments):
 
 
 def gradient_weights(network, fragments):
-    """Weights of ``gradient_mma``: those of the layers, and turned back for deltas.
+    """Weights of ``gradient_mma``: of W1 and W2 for maps, of W3 and W2 for deltas.
 
-    The last layer is turned by 180 degrees: a pixel of its maps sees a patch of deltas.
+    The kernel of the last layer is turned by 180 degrees, as a pixel of its input sees
+    a patch of deltas from the last tap to the first.
     """
     (first, second, last), _ = places_of(network)
     turned = last[::-1, ::-1].swapaxes(2, 3)
@@ -95,7 +103,7 @@ def gradient_weights(network, fragments):
 
 
 def _patch_rows(weights, fragments):
-    """HWIO weights as a matrix: each kernel row takes whole words, all whole steps."""
+    """HWIO weights as a matrix: a kernel row fills words, and all rows fill steps."""
     side, _, _, n_outputs = weights.shape
     rows = weights.reshape(side, -1, n_outputs)
     rows = _padded(rows.swapaxes(1, 2), fragments.n_values).swapaxes(1, 2)
@@ -103,7 +111,7 @@ def _patch_rows(weights, fragments):
 
 
 def _as_summed(weights, fragments):
-    """Rows in the order in which `take` of fragments.cuh hands sums on."""
+    """Rows in the order in which sums become factors: see `take` in fragments.cuh."""
     if fragments.n_values > 1:
         return weights
     # Index t of a step is column 2 t of the sums, index t + 4 column 2 t + 1.
@@ -119,9 +127,9 @@ def _columns_of_rows(weights):
 
 
 def _as_fragments(matrix, fragments, n_together):
-    """A matrix (index, column) as (step, group, lane, tile, word, value), flat.
+    """A matrix in the order (step, group, lane, tile, word, value), flat.
 
-    A group is `n_together` tiles of 8 columns.
+    A group is `n_together` tiles of 8 columns, which a lane loads together.
     """
     n_steps = len(matrix) // fragments.step
     columns = np.arange(matrix.shape[1]).reshape(-1, n_together, 8)
@@ -132,7 +140,7 @@ def _as_fragments(matrix, fragments, n_together):
 
 
 def _padded(places, multiple):
-    """With -1 at the end of the last axis, up to a multiple."""
+    """Places with -1 at the end of the last axis, which becomes a multiple."""
     missing = -places.shape[-1] % multiple
     width = [(0, 0)] * (places.ndim - 1) + [(0, missing)]
     return np.pad(places, width, constant_values=-1)

@@ -1,4 +1,4 @@
-"""Kernels by name, and what is checked before each launch."""
+"""Launches of kernels by name, and the memory of the device."""
 
 from dataclasses import dataclass, field
 
@@ -6,22 +6,26 @@ import numpy as np
 
 from .arrays import Image, Region
 
-_FREE_SHARED_MEMORY = 48 * 1024  # bytes of a block that need not be asked for
+# Bytes of dynamic shared memory that a block may have without more ado. For more, CUDA
+# wants an attribute of the kernel to be raised first.
+_DEFAULT_SHARED_MEMORY = 48 * 1024
 
 
 @dataclass
 class Runtime:
-    """A device, as far as the engine needs to know it.
+    """A device: its arrays, and the kernels that run on it.
 
     Parameters
     ----------
     xp : module
-        CuPy; where the tests run kernels on the host, what stands in for it.
+        CuPy, or its counterpart of the tests, which runs kernels on the host.
     load_module : callable
-        From the name of a kernel to a module with ``get_function(name)``.
+        Takes the name of a kernel, and returns a compiled module with
+        ``get_function(name)``.
     n_processors : int
+        Multiprocessors of the device.
     synchronize : callable
-        Waits until all that was launched is done; on the host it is already.
+        Waits until all launched kernels are done. On the host they are already.
     """
 
     xp: object
@@ -42,10 +46,10 @@ class Runtime:
         args : sequence of device array, Image, Region, int or float
             Integers arrive as ``long long``, floats as ``float``.
         shared_memory : int, default=0
-            Bytes of each block.
+            Bytes of dynamic shared memory of each block.
         """
         function = self._function(name)
-        if shared_memory > _FREE_SHARED_MEMORY:
+        if shared_memory > _DEFAULT_SHARED_MEMORY:
             function.max_dynamic_shared_size_bytes = shared_memory
         function(
             grid,
@@ -72,7 +76,7 @@ class Runtime:
         return arg
 
     def _address(self, kernel, array):
-        """Where an array lies; a kernel knows nothing of strides."""
+        """The address of an array, which has no gaps: kernels know no strides."""
         if not array.flags.c_contiguous:
             raise AssertionError(
                 f"{kernel} got an array of shape {array.shape} with gaps"
@@ -80,7 +84,7 @@ class Runtime:
         return array.__cuda_array_interface__["data"][0]
 
     def constant(self, make, *args):
-        """What ``make(*args)`` returns, on the device: made and copied only once."""
+        """The array that ``make(*args)`` returns, on the device; made only once."""
         key = make, *args
         if key not in self._constants:
             array = self.to_device(make(*args))
@@ -90,13 +94,14 @@ class Runtime:
         return self._constants[key]
 
     def to_device(self, array):
-        """A host array on the device, without gaps."""
+        """An array on the device without gaps: a copy, if it was not one before."""
         return self.xp.ascontiguousarray(self.xp.asarray(array))
 
     def to_host(self, array, out=None):
         """A device array as a NumPy array: a new one, or `out`, of its shape and type.
 
-        An array as large as a photograph is not made to be copied once more.
+        Where `out` can take the data of the device directly, it does: a photograph is
+        too large for one more copy.
         """
         if out is None or out.flags.c_contiguous:
             return self.xp.asnumpy(array, out=out)

@@ -1,4 +1,4 @@
-"""The text of the kernels, as one file."""
+"""The source of all kernels, as one text for the compiler."""
 
 from functools import cache
 from importlib.resources import files
@@ -9,10 +9,11 @@ _INCLUDE = '#include "'
 
 @cache
 def kernel_source():
-    """``kernels.cu`` with the text of what it includes in its place.
+    """The text of ``kernels.cu``, in which each include is replaced by its file.
 
-    CuPy keeps compiled kernels under a digest of this text: it has to be all there.
-    Compilers count lines in the files that it comes from.
+    CuPy finds compiled kernels in its cache by a digest of this text, so a change in
+    any file has to change the text. ``#line`` makes the messages of the compiler name
+    the file and the line where a piece comes from.
     """
     folder = files(__package__) / "kernels"
     lines = ['#line 1 "kernels.cu"']

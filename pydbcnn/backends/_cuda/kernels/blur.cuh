@@ -1,15 +1,18 @@
-// Gaussian blur as OpenCV makes it: along rows into a buffer, then along its columns. A
-// thread sums some neighbours along the kernel together, so that what it reads of the
-// tile in shared memory serves them all.
+// Gaussian blur with the results of OpenCV: the correlation with a kernel g g' is made
+// of two passes, along rows into a buffer, then along its columns. It serves
+// `GaussianBlurTransformer`, and is no part of a network.
+//
+// A thread computes several neighbours along the kernel together, so that a value that
+// it reads from the tile in shared memory serves all of them.
 
 enum Border { REFLECT101, REFLECT, REPLICATE, CONSTANT };
 
-constexpr int BLUR_TAPS = 80; // of the kernel, for which one tile is loaded
+constexpr int BLUR_TAPS = 80; // weights of the kernel that one tile in memory serves
 
 struct BlurRowTile {
     static constexpr int THREADS = 128;
     static constexpr int CHANNELS = 64; // at most
-    static constexpr int PIXELS = 5;    // of a thread; odd: lanes read different banks
+    static constexpr int PIXELS = 5; // of a thread; odd, so that lanes use all banks
 };
 
 struct BlurColumnTile {
@@ -20,9 +23,10 @@ struct BlurColumnTile {
     static constexpr int HEIGHT = WARPS * PIXELS;
 };
 
-// Types of the pixels, of the buffer between the passes, of the factors, and of the
-// sums along columns. Integers are those of OpenCV: weights of 8 or 16 fractional bits
-// add up to 1, so that no sum overflows and only the last is rounded.
+// The types of pixels, of the buffer between the passes (Row), of weights and of what
+// they are multiplied with (Value), and of sums along columns. For integers the
+// arithmetic is that of OpenCV: weights have 8 or 16 fractional bits and add up to 1,
+// so that no sum overflows, and only the last one is rounded.
 struct BlurUint8 {
     typedef unsigned char Pixel;
     typedef unsigned short Row;
@@ -50,7 +54,8 @@ template <class Float> struct BlurFloat {
 typedef BlurFloat<float> BlurFloat32;
 typedef BlurFloat<double> BlurFloat64;
 
-// Where along an axis the pixel is that is seen at a position; -1 for a zero.
+// The position along an axis of the pixel that stands for position `at`, which may lie
+// beyond the border; -1 stands for a zero.
 __device__ inline long long border_position(long long at, long long size,
                                             long long border)
 {
@@ -66,8 +71,9 @@ __device__ inline long long border_position(long long at, long long size,
     }
 }
 
-// Adds n taps of the kernel to N sums, of which each sees the values one step further
-// on than the one before. Taps are first summed apart, for accuracy in long kernels.
+// Adds the products of n weights to N sums; each sum sees the values one step further
+// on than the one before. These products are first summed apart: in a long kernel, sums
+// of sums round less.
 template <int N, class Value, class Sum>
 __device__ void add_taps(const Value* values, int step, const Value* weights, int n,
                          Sum (&sums)[N])
@@ -93,6 +99,7 @@ __device__ void add_taps(const Value* values, int step, const Value* weights, in
         sums[i] += parts[i];
 }
 
+// Loads up to BLUR_TAPS weights into shared memory.
 template <class Value>
 __device__ void load_weights(const Value* weights, int n, Value* taps)
 {
@@ -100,8 +107,9 @@ __device__ void load_weights(const Value* weights, int n, Value* taps)
         taps[threadIdx.x] = weights[threadIdx.x];
 }
 
-// Blurs the rows of a region into a buffer of its shape. A block takes some pixels of
-// one row, in at most BlurRowTile::CHANNELS channels: those of blockIdx.y.
+// Blurs the rows of a region into a buffer of its shape. A block computes some
+// pixels of one row, in up to BlurRowTile::CHANNELS channels; blockIdx.y says
+// in which of them.
 template <class P>
 __global__ void __launch_bounds__(BlurRowTile::THREADS)
     blur_rows(Image image, Region region, const typename P::Value* weights,
@@ -144,7 +152,7 @@ __global__ void __launch_bounds__(BlurRowTile::THREADS)
                      n, sums);
     }
 
-    // By way of the tile, so that neighbours are written together.
+    // Sums go through shared memory, so that threads side by side write neighbours.
     __syncthreads();
     if (takes_part)
         for (int i = 0; i < Tile::PIXELS; i++)
@@ -157,8 +165,8 @@ __global__ void __launch_bounds__(BlurRowTile::THREADS)
 }
 
 // Blurs the columns of what `blur_rows` made of the region `stored`, and writes a
-// region of the image that has the same columns. What is seen beyond a border of the
-// image are rows of `stored` too.
+// region of the image with the same columns. Mirrored rows beyond a border of the image
+// are rows of `stored`, too.
 template <class P>
 __global__ void __launch_bounds__(BlurColumnTile::THREADS)
     blur_columns(const typename P::Row* rows, Region stored, Region region,

@@ -1,13 +1,17 @@
-// Correlation of every channel with one kernel, and the gradient of that kernel: what
-// surrounds the three layers. Always in single precision.
+// Outer layers: the filter in front of the three layers, w = Q * x, and the
+// back-projections behind them, s <- s + P * (x - K * s). They are correlations of
+// every channel with one and the same kernel, always in single precision. The gradient
+// of such a kernel is here, too.
 
-// What becomes of the correlation with the pixel of the base.
+// Whether the correlation is written alone, added to the pixel of a base image, or
+// subtracted from it.
 enum Blend { ALONE, ADDED, SUBTRACTED };
 
-// Pixels that a block computes, and rows of them that belong to one thread.
+// The tile of pixels that a block computes, and how many of its rows a thread has.
 enum ChannelTile { TILE_WIDTH = 64, TILE_HEIGHT = 32, TILE_ROWS = 8 };
 
-// One channel of one image of a region, in tiles.
+// The place of tile number `index`, if a region is cut into tiles of one channel of one
+// image each.
 struct ChannelPlace {
     long long n, top, left;
     int channel;
@@ -26,7 +30,8 @@ struct ChannelPlace {
     }
 };
 
-// The pixels of a tile and some around it, by all threads of a block.
+// Reads the pixels of a tile with its halo into shared memory, with all threads of a
+// block.
 __device__ inline void read_tile(float* pixels, const Image& in,
                                  const ChannelPlace& place, int radius, int rows,
                                  int width)
@@ -36,10 +41,13 @@ __device__ inline void read_tile(float* pixels, const Image& in,
                                place.left - radius + i % width, place.channel);
 }
 
-// A thread has the same column of both halves of the tile, and 8 rows of it. For each
-// column of the kernel it walks down its pixels and the kernel at once, with the last 8
-// numbers of the kernel in registers: 16 products need three reads of shared memory.
-// Zeros behind the kernel do for the pixels that a row does not see.
+// Computes `in` * kernel for a region of `out`.
+//
+// A thread computes 8 rows of one column in each half of the tile. For each column
+// of the kernel it walks down the pixels and the kernel at once and keeps the last
+// 8 weights in registers, so that 16 products need only three reads of shared
+// memory. Below the kernel lie zeros: they are the weights of pixels that a row of
+// output does not see.
 __global__ void __launch_bounds__(128)
     correlate_channels(Image in, Image base, Image out, Region region,
                        const float* kernel, long long kernel_size, long long blend)
@@ -62,7 +70,7 @@ __global__ void __launch_bounds__(128)
     const int first = threadIdx.x / 32 * TILE_ROWS;
     float sum[2][TILE_ROWS] = {};
     for (int right = 0; right < side; right++) {
-        float window[TILE_ROWS] = {}; // of the kernel, as a ring
+        float window[TILE_ROWS] = {}; // the last weights, as a ring
         for (int step = 0; step < steps; step += TILE_ROWS) {
 #pragma unroll
             for (int i = 0; i < TILE_ROWS; i++) {
@@ -100,13 +108,16 @@ __global__ void __launch_bounds__(128)
     }
 }
 
-// Side of the tiles of the gradient, and rows of the kernel of a thread.
+// The side of the tiles of deltas, and how many rows of the kernel a thread has.
 enum GradientTile { DELTA_SIDE = 32, GRADIENT_ROWS = 8 };
 
-// The gradient of a kernel of up to 32 x 32. A thread has 8 rows of one column of the
-// kernel, and one in `n_slices` columns of the deltas of a tile: it walks down those,
-// with the 8 pixels that they meet in registers. A block takes one in gridDim.x of all
-// tiles; partial sums are (block, slice, row, column).
+// The gradient of a kernel of up to 32 x 32 weights: for each of them the sum, over all
+// pixels and channels, of a delta times the pixel that the weight met.
+//
+// A thread has 8 rows of one column of the kernel, and every `n_slices`-th column of
+// the deltas of a tile. It walks down these with the 8 pixels that they meet in
+// registers. Each block takes every gridDim.x-th tile and leaves partial sums, (block,
+// slice, row, column), which `add_partials` adds.
 __global__ void __launch_bounds__(128)
     channels_gradient(Image in, Image delta, Region region, float* partials,
                       long long kernel_size, long long n_slices)
@@ -141,7 +152,7 @@ __global__ void __launch_bounds__(128)
         __syncthreads();
         for (int x = slice; x < DELTA_SIDE && slice < n_slices; x += (int)n_slices) {
             const float* next = pixels + first * width + column + x;
-            float window[GRADIENT_ROWS]; // of the pixels, as a ring
+            float window[GRADIENT_ROWS]; // the last pixels, as a ring
 #pragma unroll
             for (int i = 0; i < GRADIENT_ROWS - 1; i++)
                 window[i] = next[i * width];

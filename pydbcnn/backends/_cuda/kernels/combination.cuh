@@ -1,6 +1,8 @@
-// The last layer: the channels of the blurred image and of the estimate, weighed.
+// The combination, the last of the outer layers: s <- x A + s B + b weighs the channels
+// of the blurred image x and of the estimate s, for each pixel by itself.
 
-// Weights are (input, output) of the image, then of the estimate, and biases.
+// A thread computes one channel of one pixel. `weights` has A, then B, both as (input,
+// output), then b.
 __global__ void __launch_bounds__(256)
     combine(Image image, Image estimate, Image out, Region region, const float* weights)
 {

@@ -1,27 +1,35 @@
-// "Valid" correlation with weights (row, column, input, output) of any size: a product
-// of the matrix of all windows, which exists in pieces in shared memory only, and the
-// matrix of weights. All images are single precision with a scale of 1, and zero
-// outside their arrays.
+// One layer of any size, such as F1 = max(0, W1 * Y + B1), with the variants of
+// `Ending`. "Valid" correlation with weights (row, column, input, output) is the
+// product of the matrix of all windows, (pixel) x (row, column, input), and the
+// matrix of weights. The matrix of windows is never stored: blocks read pieces of
+// it into shared memory.
+//
+// All images are single precision with a scale of 1, and zero outside their
+// arrays. Read products.cuh first.
 
-// What becomes of a sum; layers.py has the same numbers.
+// What is done with a sum before it is written, see `ended`: nothing, the bias is
+// added, the rectifier follows, an image is added to the biased sum, or a mask is
+// applied. layers.py has the same numbers.
 enum Ending { PLAIN, BIASED, RECTIFIED, RESIDUAL, MASKED };
 
-// A pixel of a tile: indices of its first channels, and where its window begins in the
-// array that it is read from.
+// A pixel of a tile and its window, the pixels under the kernel: indices of the first
+// channels of the window in `in` and of the pixel in `out` and `other`, and the row and
+// column in the array where the window begins.
 struct Window {
     long long first, out, other;
     int y, x;
 };
 
-const int FAR_OUTSIDE = -(1 << 30); // rows of windows that belong to no pixel
+const int FAR_OUTSIDE = -(1 << 30); // the row of windows that belong to no pixel
 
 template <class T> struct ConvolveMemory {
     Factors<T> factors;
     Window windows[T::ROWS];
 };
 
-// The left and right factors of the next step, on their way to shared memory. Threads
-// side by side read taps side by side.
+// The factors of the next step, left (windows) and right (weights), which wait in
+// registers until shared memory is free. A tap is a position of the kernel together
+// with an input. Threads side by side read taps side by side.
 template <class P, class T> struct WindowLoader {
     static constexpr int STRIDE = T::THREADS / T::DEPTH;
     static constexpr int EACH = T::ROWS / STRIDE;
@@ -36,7 +44,7 @@ template <class P, class T> struct WindowLoader {
     {
     }
 
-    // Taps from `first` on: to be called for 0, DEPTH, 2 DEPTH and so on.
+    // Reads the taps from `first` on. To be called for 0, DEPTH, 2 DEPTH and so on.
     __device__ void read_windows(const Image& in, const Window* windows, int first)
     {
         const bool exists = first + (int)threadIdx.x % T::DEPTH < n_products;
@@ -76,6 +84,7 @@ template <class P, class T> struct WindowLoader {
     }
 };
 
+// Finds the windows of ROWS pixels, from number `first_pixel` of the region on.
 template <class T>
 __device__ inline void find_windows(Window* windows, const Region& region,
                                     long long first_pixel, const Image& in,
@@ -97,6 +106,7 @@ __device__ inline void find_windows(Window* windows, const Region& region,
     }
 }
 
+// A sum as it is written.
 __device__ inline float ended(float sum, int ending, float bias, const Image& other,
                               long long index)
 {
@@ -141,8 +151,10 @@ __device__ inline void write_sums(const Sums<T>& sums, const Window* windows,
 }
 
 // A block computes ROWS pixels of the region, in COLUMNS of the outputs. `other` is
-// what RESIDUAL adds, or whose positive values let sums through if MASKED.
-// Its registers are those of 3 blocks on a processor: for 4, some would spill.
+// what RESIDUAL adds, or where MASKED lets sums through: at its positive values.
+//
+// Launch bounds give a thread as many registers as 3 blocks on a processor leave it.
+// With 4 blocks, some of its sums would spill to memory.
 template <class P, int COLUMNS>
 __global__ void __launch_bounds__(128, 3)
     convolve(Image in, Image out, Region region, const float* weights,
@@ -165,7 +177,8 @@ __global__ void __launch_bounds__(128, 3)
     for (int next = T::DEPTH; next < loader.n_products + T::DEPTH; next += T::DEPTH) {
         loader.store(memory.factors);
         __syncthreads();
-        if (next < loader.n_products) { // they arrive while this step is computed
+        // The factors of the next step arrive while this one is computed.
+        if (next < loader.n_products) {
             loader.read_windows(in, memory.windows, next);
             loader.read_weights(weights, next, first_output, out.channels);
         }

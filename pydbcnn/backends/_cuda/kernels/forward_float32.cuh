@@ -1,8 +1,13 @@
-// All three layers in one kernel, in single precision: no map leaves the processor.
+// All three layers of the paper in one kernel, in single precision:
 //
-// Two rows of 64 map pixels at a time: each thread sums 8 pixels x 8 filters of the
-// first layer in registers, then 8 x 4 of the second, then, of a quarter of the maps, 4
-// pixels x all kernel rows of the last layer.
+//   F1 = max(0, W1 * Y + B1)   F2 = max(0, W2 * F1 + B2)   F = W3 * F2 + B3 (+ Y)
+//
+// The maps F1 and F2 stay in shared memory, so that device memory is only read for Y
+// and written for F. Read strip.cuh first.
+//
+// A block makes two rows of 64 map pixels at a time. In the first layer, a thread sums
+// 8 pixels x 8 filters in registers, in the second 8 x 4. In the last, it sums 4 pixels
+// x all kernel rows over a quarter of the maps, and four threads add their sums.
 
 template <int C, int N1, int N2, int F1, int F3> struct ForwardFloat32 {
     static constexpr int ROWS = 2;
@@ -10,11 +15,11 @@ template <int C, int N1, int N2, int F1, int F3> struct ForwardFloat32 {
     static constexpr int WIDTH = STRIP_MAPS + F1 - 1;       // of input rows
     static constexpr int INPUT_PITCH = (WIDTH + 3) / 4 * 4; // for loads of 4 floats
     static constexpr int INPUT_ROWS = ROWS + F1 - 1;
-    static constexpr int MAP2_PITCH = STRIP_MAPS + 8;  // 8 off 32 banks
+    static constexpr int MAP2_PITCH = STRIP_MAPS + 8;  // 8 more, for the banks
     static constexpr int PARTS = (F3 * C + 3) / 4 * 4; // kernel rows x channels
     static constexpr int RING = ROWS + F3 - 1;
-    // In floats: the strip, the inputs, the estimates, and one place for the maps of
-    // the first layer and then for those of the second and the parts of the last.
+    // Where in shared memory, in floats, what lies: the strip, the inputs, the ring of
+    // estimates, and one place for F1 and later for F2 and the parts of the last layer.
     static constexpr int INPUTS = sizeof(Strip) / 4;
     static constexpr int SUMS = INPUTS + C * INPUT_ROWS * INPUT_PITCH;
     static constexpr int MAPS = SUMS + RING * (STRIP_MAPS - F3 + 1) * C;
@@ -39,7 +44,7 @@ __device__ inline void store4(const float* from, float* to)
     *(float4*)to = make_float4(from[0], from[1], from[2], from[3]);
 }
 
-// One more row of inputs into the ring of each channel.
+// Loads one more row of Y into the ring of each channel.
 template <class S, int C, int F1, int F3>
 __device__ void load_float32_row(const Strip& strip, const Image& source, float* inputs,
                                  int row)
@@ -55,7 +60,7 @@ __device__ void load_float32_row(const Strip& strip, const Image& source, float*
     }
 }
 
-// The first layer of row `row` of the maps: 8 pixels x 8 filters a thread.
+// W1 * Y + B1 in row `row` of the maps: 8 pixels x 8 filters of this thread.
 template <class S, int C, int N1, int F1>
 __device__ void first_layer(const float* inputs, const float* weights,
                             const float* biases, int row, int pixel, int filter,
@@ -93,8 +98,9 @@ __device__ void first_layer(const float* inputs, const float* weights,
     }
 }
 
-// The second layer: 8 pixels x 4 filters a thread. Pixels are 4 neighbours, and 4 that
-// lie 32 further: threads side by side read neighbours, from banks of their own.
+// W2 * F1 + B2: 8 pixels x 4 filters of this thread. Its pixels are 4 neighbours, and 4
+// others 32 pixels further on: so threads side by side read neighbouring fours, which
+// lie in different banks.
 template <int N1, int N2>
 __device__ void second_layer(const float* maps, const float* weights,
                              const float* biases, int pixel, int filter,
@@ -119,8 +125,9 @@ __device__ void second_layer(const float* maps, const float* weights,
     }
 }
 
-// What every fourth map, from `quarter` on, brings to all kernel rows of the last
-// layer: 4 pixels a thread. Weights are (kernel column, map, kernel row, channel).
+// The parts of the last layer (strip.cuh) for 4 pixels of this thread,
+// summed over every fourth map from `quarter` on. Weights are (kernel
+// column, map, kernel row, channel).
 template <class S, int N2, int F3>
 __device__ void last_layer(const float* maps, const float* weights, int pixel,
                            int quarter, float (&sum)[S::PARTS][4])
@@ -149,8 +156,8 @@ __device__ void last_layer(const float* maps, const float* weights, int pixel,
     }
 }
 
-// Estimates of a region. Weights and biases are in the order of `float32_weights`,
-// packing.py.
+// Computes the estimates of a region. Weights and biases are in the order of
+// `float32_weights`, packing.py.
 template <int C, int N1, int N2, int F1, int F3>
 __global__ void __launch_bounds__(128, 3)
     forward_float32(Image source, Image out, Region region, const float* weights,
@@ -158,7 +165,7 @@ __global__ void __launch_bounds__(128, 3)
 {
     using S = ForwardFloat32<C, N1, N2, F1, F3>;
     extern __shared__ float4 shared[];
-    Strip& strip = *(Strip*)shared; // seldom needed: registers are for sums
+    Strip& strip = *(Strip*)shared; // seldom read, so it takes no registers from sums
     float* inputs = (float*)shared + S::INPUTS;
     float* sums = (float*)shared + S::SUMS;
     float* maps = (float*)shared + S::MAPS;
@@ -200,7 +207,7 @@ __global__ void __launch_bounds__(128, 3)
             float sum[4][8];
             second_layer<N1, N2>(maps + row * N1 * STRIP_MAPS, weights2, biases + N1,
                                  pixel, filter, sum);
-            // The maps of the second layer take the place of those of the first.
+            // F2 takes the place of F1, which all threads have read.
             __syncthreads();
             for (int o = 0; o < 4; o++) {
                 for (int p = 0; p < 8; p++)
@@ -209,7 +216,8 @@ __global__ void __launch_bounds__(128, 3)
                 store4(sum[o], place);
                 store4(sum[o] + 4, place + 32);
             }
-            // Beyond the strip, where kernels of no estimate reach.
+            // The last layer reads up to 8 pixels beyond the strip, though only for
+            // sums that no estimate uses.
             for (int at = threadIdx.x; at < S::ROWS * N2 * 8; at += S::THREADS)
                 maps[at / 8 * S::MAP2_PITCH + STRIP_MAPS + at % 8] = 0.0f;
         }

@@ -1,27 +1,35 @@
-// All three layers in one kernel, on tensor cores: no map leaves the processor.
+// All three layers of the paper in one kernel, on tensor cores:
 //
-// Each warp has a row of 64 map pixels. The first layer multiplies patches, read from
-// the rows of inputs as they lie, with its weights; what it sums are the very registers
-// that the second layer multiplies. The maps of that go through shared memory, since
-// the last layer sees those of neighbours.
+//   F1 = max(0, W1 * Y + B1)   F2 = max(0, W2 * F1 + B2)   F = W3 * F2 + B3 (+ Y)
+//
+// No map leaves the processor, so that device memory is only read for Y and written for
+// F. Read strip.cuh and fragments.cuh first.
+//
+// Each of the 4 warps of a block computes a row of 64 map pixels. The first layer is
+// the product of patches, read from rows of Y as they lie in shared memory, and W1. Its
+// sums lie in the very registers in which the second layer needs them as factors, so
+// that F1 is never stored. F2 goes through shared memory, since the last layer also
+// reads the pixels of other lanes.
 
 template <class P, int C, int N1, int N2, int F1, int F3> struct ForwardMma {
     static constexpr int ROWS = 4; // one for each warp
     static constexpr int THREADS = 32 * ROWS;
-    static constexpr int TILES = STRIP_MAPS / 16;
+    static constexpr int TILES = STRIP_MAPS / 16; // of 16 pixels, of a row
     using FirstPatch = Patch<P, F1, C>;
     static constexpr int WIDTH = STRIP_MAPS + F1 - 1; // of input rows
     static constexpr int INPUT_PITCH = WIDTH * C;
     static constexpr int RING = (ROWS + F1 - 1 + ROWS - 1) / ROWS * ROWS;
     static constexpr int MAP_WIDTH = STRIP_MAPS + F3 - 1;
-    static constexpr int MAP_PITCH = N2 / P::VALUES + 4; // words; 4 off 32 banks
+    static constexpr int MAP_PITCH = N2 / P::VALUES + 4; // words; 4 more for the banks
     static constexpr int MAP_ROW = MAP_WIDTH * MAP_PITCH;
     static constexpr int COLUMNS = (F3 * C + 7) / 8 * 8; // kernel rows x channels
     static constexpr int PARTS_PITCH = STRIP_MAPS + 4;
     static constexpr int SUMS = (ROWS + F3 - 1) * (STRIP_MAPS - F3 + 1) * C;
-    // In words, behind the strip. Each row of inputs is there twice, RING rows apart,
-    // so that the rows that a patch sees follow each other. A warp puts its parts of
-    // the last layer where its maps were.
+    // Where in shared memory, in words, what lies: the strip, the offsets of patches,
+    // the inputs, F2 and the ring of estimates. Each row of inputs lies there twice,
+    // RING rows apart, so that the rows that a patch sees follow each other from
+    // wherever in the ring it begins. The parts of the last layer (strip.cuh) take
+    // the place of F2.
     static constexpr int OFFSETS = sizeof(Strip) / 4;
     static constexpr int INPUTS = OFFSETS + FirstPatch::STEPS * 8;
     static constexpr int MAPS = INPUTS + 2 * RING * INPUT_PITCH;
@@ -33,8 +41,8 @@ template <class P, int C, int N1, int N2, int F1, int F3> struct ForwardMma {
     static_assert(N2 % P::STEP == 0, "whole steps of a kernel column");
 };
 
-// Some rows of inputs, into both of their places in the ring. A thread asks for all of
-// its pixels before it waits for any.
+// Loads ROWS rows of Y into both of their places in the ring. A thread asks for all of
+// its pixels before it waits for any of them.
 template <class S, class P, int C, int F1, int F3>
 __device__ void load_mma_rows(const Strip& strip, const Image& source, unsigned* inputs,
                               int first)
@@ -43,8 +51,9 @@ __device__ void load_mma_rows(const Strip& strip, const Image& source, unsigned*
     constexpr int EACH = (PIXELS + S::THREADS - 1) / S::THREADS;
     const long long top = strip.top - F3 / 2 - F1 / 2 + first;
     const long long left = strip.left - F3 / 2 - F1 / 2;
-    const int thread = 32 * warp_number() + lane_number(); // keeps no register between
-    unsigned bits[EACH][C + 1]; // and the value behind them, for words of two
+    // As `threadIdx.x`, but it keeps no register from one call to the next.
+    const int thread = 32 * warp_number() + lane_number();
+    unsigned bits[EACH][C + 1]; // also the value behind a pixel, for words of two
     long long index[EACH], next[EACH];
 #pragma unroll
     for (int i = 0; i < EACH; i++) {
@@ -77,7 +86,8 @@ __device__ void load_mma_rows(const Strip& strip, const Image& source, unsigned*
     }
 }
 
-// Sums of the first layer of a row: 16 x 8 for each tile of pixels and 8 filters.
+// W1 * Y + B1 of a row: sums of 16 pixels x 8 filters for each tile of pixels
+// and each 8 filters.
 template <class S, class P, int C, int N1>
 __device__ void first_layer_mma(const unsigned* inputs, const int2* offsets,
                                 const uint4* weights, const float* biases,
@@ -112,7 +122,8 @@ __device__ void first_layer_mma(const unsigned* inputs, const int2* offsets,
     }
 }
 
-// The second layer of one tile of pixels, from the sums of the first.
+// W2 * F1 + B2 of one tile of pixels. `maps` are the sums of the first layer, which are
+// rectified here.
 template <class P, int N1, int N2>
 __device__ void second_layer_mma(float (&maps)[N1 / 8][4], const uint4* weights,
                                  const float* biases, float (&sum)[N2 / 8][4])
@@ -134,7 +145,7 @@ __device__ void second_layer_mma(float (&maps)[N1 / 8][4], const uint4* weights,
     }
 }
 
-// Rectified maps of one tile of pixels, as words of neighbouring filters.
+// Rectifies the sums of the second layer and stores them as words: F2 of one tile.
 template <class S, class P, int N2>
 __device__ void store_maps(unsigned* maps, int tile, float (&sum)[N2 / 8][4])
 {
@@ -156,8 +167,8 @@ __device__ void store_maps(unsigned* maps, int tile, float (&sum)[N2 / 8][4])
     }
 }
 
-// What a row of maps brings to each kernel row and channel of the last layer: the index
-// of the sum is (kernel column, map).
+// The parts of the last layer: the contribution of a row of F2 for each kernel row and
+// channel. The sum runs over (kernel column, map).
 template <class S, class P, int N2, int F3>
 __device__ void last_layer_mma(const unsigned* maps, const uint2* weights,
                                float (&sum)[S::TILES][S::COLUMNS / 8][4])
@@ -197,6 +208,7 @@ __device__ void last_layer_mma(const unsigned* maps, const uint2* weights,
         }
 }
 
+// Stores the parts where F2 was.
 template <class S>
 __device__ void store_parts(float* parts, float (&sum)[S::TILES][S::COLUMNS / 8][4])
 {
@@ -213,7 +225,8 @@ __device__ void store_parts(float* parts, float (&sum)[S::TILES][S::COLUMNS / 8]
             }
 }
 
-// Estimates of a region. Weights are in the order of `mma_weights`, packing.py.
+// Computes the estimates of a region. Weights are in the order of `mma_weights`,
+// packing.py.
 template <class P, int C, int N1, int N2, int F1, int F3>
 __global__ void __launch_bounds__(128, 2)
     forward_mma(Image source, Image out, Region region, const uint4* weights,
@@ -221,7 +234,7 @@ __global__ void __launch_bounds__(128, 2)
 {
     using S = ForwardMma<P, C, N1, N2, F1, F3>;
     extern __shared__ float4 shared[];
-    Strip& strip = *(Strip*)shared; // seldom needed: registers are for sums
+    Strip& strip = *(Strip*)shared; // seldom read, so it takes no registers from sums
     int2* offsets = (int2*)((unsigned*)shared + S::OFFSETS);
     unsigned* inputs = (unsigned*)shared + S::INPUTS;
     unsigned* all_maps = (unsigned*)shared + S::MAPS;

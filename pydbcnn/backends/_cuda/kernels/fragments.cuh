@@ -1,10 +1,11 @@
-// Precisions of tensor cores: how values lie in the registers of a warp that multiplies
-// matrices. A word is what a register holds: one tf32 value, or two bfloat16
-// neighbours.
+// Fragments: how the values of a matrix lie in the registers of the 32 lanes of a warp
+// when tensor cores multiply it, in either precision. Read ptx.cuh first.
 //
-// Lanes have a group g = lane / 4 and a place t = lane % 4 in it; see ptx.cuh.
+// A word is what a register holds: one tf32 value, or two bfloat16 values. With g =
+// lane / 4 and t = lane % 4, a lane holds values of rows g and g + 8 of a left factor
+// and of column g of a right one; t says which values.
 
-// Whole numbers, for kernels that multiply without tensor cores.
+// Floats as they are, for kernels that multiply without tensor cores.
 struct Float32Words {
     using Word = float;
     static constexpr int VALUES = 1;
@@ -16,18 +17,20 @@ struct Tf32Fragments {
     static constexpr int VALUES = 1; // in a word
     static constexpr int STEP = 8;   // of the index that products are summed over
 
-    // A value and its neighbour as a word.
+    // A word of a value and, where it holds two, its neighbour.
     __device__ static unsigned word(float value, float) { return round_tf32(value); }
 
-    // sum += a b for 16 x STEP values of a and STEP x 8 of b.
+    // sum += a b for a of 16 x STEP and b of STEP x 8 values.
     __device__ static void multiply(float (&sum)[4], const unsigned (&a)[4],
                                     unsigned b0, unsigned b1)
     {
         mma_tf32(sum, a, b0, b1);
     }
 
-    // Two sums of 16 x 8 values each as factors of the next product. One sum is a whole
-    // step; its columns 2 t and 2 t + 1 become the indices t and t + 4.
+    // Sums of 16 x 8 values as a factor `a` of the next product, in the same registers.
+    // One tile of sums is a whole step. A lane has columns 2 t and 2 t + 1 of it, but
+    // as a factor it holds the indices t and t + 4: so index t means column 2 t, and
+    // index t + 4 column 2 t + 1, and packing.py puts the rows of b in the same order.
     static constexpr int SUMS = 1;
     __device__ static void take(unsigned (&a)[4], const float (*sums)[4])
     {
@@ -54,7 +57,8 @@ struct Bfloat16Fragments {
         mma_bfloat16(sum, a, b0, b1);
     }
 
-    static constexpr int SUMS = 2; // in their own order
+    // Two tiles of sums are a step, and the columns of a lane are its indices.
+    static constexpr int SUMS = 2;
     __device__ static void take(unsigned (&a)[4], const float (*sums)[4])
     {
         a[0] = pack_bfloat16(sums[0][0], sums[0][1]);
@@ -70,7 +74,7 @@ __device__ inline void rectify(float (&sum)[4])
         sum[i] = fmaxf(sum[i], 0.0f);
 }
 
-// Sums of N columns that begin with their biases.
+// Sets the sums of N columns to their biases.
 template <int N> __device__ void start_with(const float* biases, float (&sum)[N / 8][4])
 {
     const int t = lane_number() % 4;
@@ -82,21 +86,23 @@ template <int N> __device__ void start_with(const float* biases, float (&sum)[N 
     }
 }
 
-// Weights lie as (step, group of columns, lane): words b0 and b1 of 8 columns, or those
-// of 8 columns and of the next 8. `weights` are those of the lane.
+// Loads the words b0 and b1 of a lane for one tile of 8 columns (uint2), or for two
+// tiles (uint4). Weights lie as (step, group of columns, lane), so that the lanes of a
+// warp read neighbours; `weights` points to those of this lane.
 template <class Words>
 __device__ Words load_weights(const Words* weights, int n_groups, int step, int group)
 {
     return __ldg(weights + (step * n_groups + group) * 32);
 }
 
-// A patch of F x F pixels as the index of a sum: words of a row of inputs follow each
-// other. `offset(k)` is how far the word of index k lies behind the first one.
+// A patch, F x F pixels of C channels, as a row of a matrix that tensor cores multiply.
+// The words of a row of the patch follow each other in shared memory, so the matrix of
+// patches is not stored: the word of index k lies `offset(k)` behind the first word.
 template <class P, int F, int C> struct Patch {
     static constexpr int ROW = (F * C + P::VALUES - 1) / P::VALUES * P::VALUES;
     static constexpr int STEPS = (F * ROW + P::STEP - 1) / P::STEP;
 
-    // Behind the last index weights are zero; what is read there only has to be finite.
+    // Behind the last index, weights are zero: any value will do there that is finite.
     __device__ static int offset(int k, int pitch)
     {
         return k < F * ROW ? k / ROW * pitch + k % ROW : 0;

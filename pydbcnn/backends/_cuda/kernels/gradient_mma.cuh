@@ -1,23 +1,26 @@
-// The gradient of all weights and biases of the layers in one kernel, on tensor cores.
-// Maps and their deltas are computed anew, a few pixels at a time, and never leave the
-// processor; what a block sums stays in its registers until the end.
-//
-// With w the input, d the delta of the estimate, ' a transpose and [] what the
+// The gradient of all weights and biases of the three layers in one kernel, on tensor
+// cores. With Y the input, D the deltas of the estimate, ' a transpose and [ ] what the
 // rectifiers let through:
-//   F1 = [W1 w + b1]   F2 = [W2 F1 + b2]   D2 = [W3' d]   D1 = [W2' D2]
-//   gradients: W1 of w D1, W2 of F1 D2, W3 of F2 d, summed over all pixels of maps.
+//
+//   F1 = [W1 Y + B1]   F2 = [W2 F1 + B2]   D2 = [W3' D]   D1 = [W2' D2]
+//   gradients: W1 of Y D1, W2 of F1 D2, W3 of F2 D, summed over all pixels of maps.
+//
+// Maps and their deltas are computed anew, for one tile of pixels at a time, and
+// never leave the processor. The sums of the gradient stay in the registers of a
+// block from its first tile to its last. Read fragments.cuh first, and strip.cuh for
+// the names of sizes.
 
 template <class P, int C, int N1, int N2, int F1, int F3> struct GradientMma {
     static constexpr int THREADS = 256;
     static constexpr int WARPS = THREADS / 32;
-    static constexpr int WIDTH = 16; // of a tile of maps, which has a row for each warp
+    static constexpr int WIDTH = 16; // of a tile of maps; it has a row for each warp
     static constexpr int PIXELS = WARPS * WIDTH;
     using FirstPatch = Patch<P, F1, C>;
     using LastPatch = Patch<P, F3, C>; // of deltas, from the last tap to the first
     static constexpr int INPUT_PITCH = (WIDTH + F1 - 1) * C;
     static constexpr int DELTA_PITCH = (WIDTH + F3 - 1) * C;
-    static constexpr int PITCH1 = N1 + 8, PITCH2 = N2 + 8; // 8 off 32 banks
-    // In words. The deltas of the first layer take the place of its maps.
+    static constexpr int PITCH1 = N1 + 8, PITCH2 = N2 + 8; // words; 8 for the banks
+    // Where in shared memory, in words, what lies. D1 takes the place of F1.
     static constexpr int FIRST_OFFSETS = 0;
     static constexpr int LAST_OFFSETS = FIRST_OFFSETS + FirstPatch::STEPS * 8;
     static constexpr int INPUTS = LAST_OFFSETS + LastPatch::STEPS * 8;
@@ -25,9 +28,10 @@ template <class P, int C, int N1, int N2, int F1, int F3> struct GradientMma {
     static constexpr int MAPS1 = (DELTAS + (WARPS + F3 - 1) * DELTA_PITCH + 3) / 4 * 4;
     static constexpr int MAPS2 = MAPS1 + PIXELS * PITCH1;
     static constexpr int DELTAS2 = MAPS2 + PIXELS * PITCH2;
-    // Tiles of 16 x 8 weights that a warp sums: of the first layer (a patch by N1) some
-    // rows of tiles, and of these all columns or a quarter; of the second (N1 by N2)
-    // two tiles of a row; of the last (N2 by a patch) every fourth of a row.
+    // How warps share the gradient, in tiles of 16 x 8 weights. A warp sums, of the
+    // first layer (patch by N1), ROWS1 rows of tiles, and of each all columns or a
+    // quarter; of the second (N1 by N2) two tiles of a row; and of the last (N2 by
+    // patch) every fourth tile of a row.
     static constexpr int PATCH1 = F1 * F1 * C, PATCH3 = F3 * F3 * C;
     static constexpr int QUARTERS = PATCH1 > 16 * WARPS / 2 ? 1 : 4;
     static constexpr int COLUMNS1 = N1 / 8 / QUARTERS;
@@ -38,12 +42,12 @@ template <class P, int C, int N1, int N2, int F1, int F3> struct GradientMma {
     static_assert(N1 / 16 * (N2 / 8) == 2 * WARPS && N2 == 32, "as warps share tiles");
 };
 
-// What a warp sums over all of its tiles.
+// The sums of a warp over all tiles of pixels that its block takes.
 template <class S> struct Gradient {
     float weights1[S::ROWS1][S::COLUMNS1][4];
     float weights2[2][4];
     float weights3[S::COLUMNS3][4];
-    // Of one column and some pixels a thread.
+    // A thread has one column of these, over some of the pixels.
     float biases1, biases2, biases3;
 };
 
@@ -55,8 +59,8 @@ template <class Array> __device__ void clear(Array& array)
         values[i] = 0.0f;
 }
 
-// A part of an image as words, rows of PITCH of them. A thread asks for all of its
-// pixels before it waits for any.
+// A part of an image on its way to shared memory, where it lies as ROWS rows of PITCH
+// words. A thread asks for all of its pixels before it waits for any of them.
 template <class P, int C, int ROWS, int PITCH, int THREADS> struct Part {
     static constexpr int WIDTH = PITCH / C;
     static constexpr int EACH = (ROWS * WIDTH + THREADS - 1) / THREADS;
@@ -64,7 +68,8 @@ template <class P, int C, int ROWS, int PITCH, int THREADS> struct Part {
 
     __device__ void ask(const Image& image, long long n, long long top, long long left)
     {
-        const int thread = 32 * warp_number() + lane_number(); // keeps no register
+        // As `threadIdx.x`, but it keeps no register from one call to the next.
+        const int thread = 32 * warp_number() + lane_number();
         long long index[EACH];
 #pragma unroll
         for (int i = 0; i < EACH; i++) {
@@ -93,7 +98,7 @@ template <class P, int C, int ROWS, int PITCH, int THREADS> struct Part {
     }
 };
 
-// sum += (patch around 16 pixels) x weights, for N columns.
+// sum += (patches of 16 pixels) x weights, for N columns of weights.
 template <class P, int STEPS, int C, int N>
 __device__ void multiply_patch(const unsigned* pixel, const int2* offsets,
                                const uint4* weights, float (&sum)[N / 8][4])
@@ -116,7 +121,7 @@ __device__ void multiply_patch(const unsigned* pixel, const int2* offsets,
     }
 }
 
-// sum += a x weights, where a are the words of K columns.
+// sum += a x weights, where `a` holds 16 pixels x K values, in fragments.
 template <class P, int K, int N>
 __device__ void multiply_words(const unsigned (&a)[K / 8][4], const uint4* weights,
                                float (&sum)[N / 8][4])
@@ -132,7 +137,7 @@ __device__ void multiply_words(const unsigned (&a)[K / 8][4], const uint4* weigh
         }
 }
 
-// Rectifies sums, and tells which of them were positive, a bit each.
+// Rectifies sums, and returns a bit for each of them: whether it was positive.
 template <int N> __device__ unsigned rectify_all(float (&sum)[N / 8][4])
 {
     static_assert(N <= 64, "32 values of a lane");
@@ -145,7 +150,7 @@ template <int N> __device__ unsigned rectify_all(float (&sum)[N / 8][4])
     return positive;
 }
 
-// Deltas where the maps were positive.
+// Keeps deltas where the maps were positive, and sets the others to zero.
 template <int N> __device__ void let_through(unsigned positive, float (&sum)[N / 8][4])
 {
 #pragma unroll
@@ -154,7 +159,8 @@ template <int N> __device__ void let_through(unsigned positive, float (&sum)[N /
             sum[i / 4][i % 4] = 0.0f;
 }
 
-// Sums as words, both in registers and, a pixel in PITCH of them, in shared memory.
+// Rounds sums to words, in registers as factors of the next product, and in shared
+// memory with PITCH words a pixel.
 template <class P, int N, int PITCH>
 __device__ void store_words(const float (&sum)[N / 8][4], unsigned (&a)[N / 8][4],
                             unsigned* words)
@@ -169,7 +175,7 @@ __device__ void store_words(const float (&sum)[N / 8][4], unsigned (&a)[N / 8][4
     }
 }
 
-// The gradient of a bias: each thread sums some pixels of one of N columns.
+// Adds to the gradient of the biases: a thread sums some pixels of one of N columns.
 template <class S, int N, int PITCH>
 __device__ void add_biases(const unsigned* deltas, float& sum)
 {
@@ -180,7 +186,7 @@ __device__ void add_biases(const unsigned* deltas, float& sum)
         sum += __uint_as_float(deltas[pixel * PITCH]);
 }
 
-// The same for the last layer: a row of the tile for one of C channels.
+// The same for the last layer: a thread sums one row of the tile in one of C channels.
 template <class S, int C, int F3>
 __device__ void add_biases3(const unsigned* deltas, float& sum)
 {
@@ -193,7 +199,7 @@ __device__ void add_biases3(const unsigned* deltas, float& sum)
         sum += __uint_as_float(deltas[x * C]);
 }
 
-// The gradient of the second layer, N1 by N2, over the pixels of a tile.
+// Adds F1' D2, the gradient of W2 (N1 by N2), over the pixels of a tile.
 template <class S, class P, int N2>
 __device__ void add_weights2(const unsigned* maps1, const unsigned* deltas2,
                              float (&sum)[2][4])
@@ -214,7 +220,7 @@ __device__ void add_weights2(const unsigned* maps1, const unsigned* deltas2,
     }
 }
 
-// The gradient of the last layer, N2 by a patch of deltas.
+// Adds F2' D, the gradient of W3 (N2 by a patch of deltas).
 template <class S, class P, int C, int F3>
 __device__ void add_weights3(const unsigned* maps2, const unsigned* deltas,
                              float (&sum)[S::COLUMNS3][4])
@@ -237,7 +243,7 @@ __device__ void add_weights3(const unsigned* maps2, const unsigned* deltas,
     }
 }
 
-// The gradient of the first layer, a patch of inputs by N1.
+// Adds Y' D1, the gradient of W1 (a patch of inputs by N1).
 template <class S, class P, int C, int F1>
 __device__ void add_weights1(const unsigned* inputs, const unsigned* deltas1,
                              float (&sum)[S::ROWS1][S::COLUMNS1][4])
@@ -274,6 +280,7 @@ __device__ void add_weights1(const unsigned* inputs, const unsigned* deltas1,
     }
 }
 
+// The sum of one of n columns over ROWS rows.
 template <int ROWS> __device__ float column_sum(const float* rows, int n, int column)
 {
     float sum = 0.0f;
@@ -282,7 +289,8 @@ template <int ROWS> __device__ float column_sum(const float* rows, int n, int co
     return sum;
 }
 
-// What a block has summed, in the order of the flat vector: HWIO weights, then biases.
+// Writes the sums of a block in the order of the flat vector: for each layer
+// HWIO weights, then biases.
 template <class S, int C, int N1, int N2, int F3>
 __device__ void store_gradient(Gradient<S>& gradient, float* shared,
                                float* out)
@@ -336,9 +344,12 @@ __device__ void store_gradient(Gradient<S>& gradient, float* shared,
         biases3[threadIdx.x] = column_sum<S::WARPS>(rows3, C, threadIdx.x);
 }
 
-// Partial gradients, one for each block, over the maps of a region: that of the deltas
-// and F3 / 2 more on every side, in `down` times `across` tiles an image. Weights are
-// in the order of `gradient_weights`, packing.py.
+// Computes a partial gradient for each block; `add_partials` adds them. The
+// region is that of the maps: that of the deltas with a halo of F3 / 2
+// pixels. It has `down` x `across` tiles for each image. Weights are in the
+// order of `gradient_weights`, packing.py.
+//
+// Launch bounds of one block let a thread have all 255 registers, for the sums.
 template <class P, int C, int N1, int N2, int F1, int F3>
 __global__ void __launch_bounds__(256, 1)
     gradient_mma(Image source, Image delta, Region region, const uint4* weights,

@@ -1,10 +1,11 @@
-// Images as all kernels see them, and how pixels are read, rounded and written.
+// Images as all kernels see them, and how their pixels are read, rounded and written.
+// Read this file first.
 
 enum PixelType { UINT8, UINT16, FLOAT32, FLOAT64 };
 enum Outside { MIRROR, ZERO };
 
-// Some images of one size, (n, height, width, channels) without gaps. Rows and columns
-// have the coordinates of the whole image that the array may be a part of.
+// Some images of one size, as an array (n, height, width, channels) without gaps. The
+// array may be a part of whole images: rows and columns are counted in these.
 struct Image {
     void* data;
     long long height, width; // of the array
@@ -13,15 +14,17 @@ struct Image {
     int type;    // a PixelType
     float scale;   // the pixel value that counts as 1
     float inverse; // 1 / scale
-    int outside; // what lies beyond the array, an Outside
+    int outside; // an Outside: what counts as the pixels beyond the array
 };
 
-// Pixels that a launch computes: of images 0 to n - 1, in the coordinates of the whole.
+// The pixels that a launch computes: of images 0 to n - 1, in coordinates of
+// whole images.
 struct Region {
     long long n, top, left, height, width;
 };
 
-// A position outside an axis mirrored into it, edges not repeated.
+// The position that stands for `at`: beyond the border, the axis is mirrored without a
+// repetition of its edge.
 __device__ inline long long mirror(long long at, long long size)
 {
     if (at >= 0 && at < size)
@@ -33,7 +36,8 @@ __device__ inline long long mirror(long long at, long long size)
     return at < period - at ? at : period - at;
 }
 
-// Index of the first channel of a pixel, or -1 for a zero outside.
+// The index of the first channel of a pixel, or -1 if it lies outside and
+// counts as zero.
 __device__ inline long long pixel_index(const Image& image, long long n, long long y,
                                         long long x)
 {
@@ -48,8 +52,9 @@ __device__ inline long long pixel_index(const Image& image, long long n, long lo
     return ((n * image.height + y) * image.width + x) * image.channels;
 }
 
-// What memory has of a value. Nothing is computed with it here, where a thread would
-// wait for it: it can ask for many, and then take the `value_of` each.
+// Loads a value without looking at it. A thread waits where it first computes
+// with what it loads: so it can load the bits of many values, and only then
+// take the `value_of` each.
 __device__ inline unsigned load_bits(const Image& image, long long index)
 {
     if (index < 0)
@@ -85,7 +90,7 @@ __device__ inline float clipped(float value, float highest)
     return fminf(fmaxf(rintf(value), 0.0f), highest);
 }
 
-// The inverse of `read_value`; integers are rounded, ties to even, and clipped.
+// The inverse of `read_value`. Integers are rounded, ties to even, and clipped.
 __device__ inline void write_value(const Image& image, long long index, float value)
 {
     value *= image.scale;
@@ -97,7 +102,7 @@ __device__ inline void write_value(const Image& image, long long index, float va
     }
 }
 
-// The precision of products; sums are always of single precision.
+// The precision of the factors of products. Sums are always in single precision.
 struct Float32 {
     __device__ static float round(float value) { return value; }
 };

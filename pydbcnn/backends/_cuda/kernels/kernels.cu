@@ -1,5 +1,7 @@
-// All kernels of the GPU engine. NVRTC compiles those that a run needs at its first
-// use; the tests compile the same text with a host compiler.
+// All kernels of the GPU engine, in the order in which they build on each other.
+// NVRTC compiles those that a run needs at its first use; the tests also compile the
+// same text with a host compiler. Start with image.cuh and convolution.cuh;
+// docs/gpu.rst explains the whole.
 #include "ptx.cuh"
 #include "image.cuh"
 #include "taps.cuh"

@@ -1,7 +1,9 @@
-// The squared error, and the deltas that training starts from.
+// The loss: half the mean of (F - X)^2 over all values, where F is the estimate and X
+// the sharp image. Training starts from its deltas, the derivatives (F - X) / count.
 
-// Deltas (estimate - target) / count of a region, in `delta`; each block leaves the sum
-// of the squared differences that its threads have seen, in double precision.
+// Writes the deltas (estimate - target) / count of a region. Each block leaves in
+// `squares` the sum of the squared differences that its threads have seen, in double
+// precision: the host adds these.
 __global__ void __launch_bounds__(256)
     squared_error(Image estimate, Image target, Image delta, Region region,
                   double* squares, float count)

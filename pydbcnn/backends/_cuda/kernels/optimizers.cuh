@@ -1,6 +1,6 @@
-// Updates of the flat vector of parameters, rounded as NumPy rounds: no product is
-// fused with a sum. But numbers below 2**-126 are zeros where CuPy compiles, which are
-// nothing beside epsilon and the parameters.
+// The steps of Adam and of SGD on the flat vector of parameters. They round as NumPy
+// does: no product is fused with an addition. (Only numbers below 2**-126 differ:
+// CuPy's options make them zero, which is nothing beside epsilon and the parameters.)
 
 __global__ void __launch_bounds__(256)
     adam(float* params, float* mean, float* square, const float* gradient, long long n,

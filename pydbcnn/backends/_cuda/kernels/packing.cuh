@@ -1,7 +1,8 @@
-// Parameters brought to the order in which a kernel reads them.
+// Weights brought into the order in which a kernel reads them; packing.py
+// has the orders.
 
-// Each word holds VALUES parameters, rounded: those at the given places of the flat
-// vector, or zero where the place is -1.
+// Fills words of VALUES rounded parameters each: those at the given places of the flat
+// vector, or zero where a place is -1.
 template <class P>
 __global__ void __launch_bounds__(256)
     pack_words(const float* params, const int* places, long long n,

@@ -1,23 +1,24 @@
-// Products of matrices by the threads of a block: the inner loop of the convolution of
-// any size and of the gradient of its weights.
+// Products of matrices by the 128 threads of a block, without tensor cores: the inner
+// loop of convolution.cuh and weights_gradient.cuh. A block goes through the sum in
+// steps of DEPTH products, whose factors it brings to shared memory first.
 
-// How a block of 128 threads shares ROWS x COLUMNS sums. A thread has groups of 4
-// neighbours in both directions, so that it reads 4 factors at once and the threads of
-// a warp meet on few banks. Columns that a layer does not have would be idle: there are
-// narrower tiles.
+// How the threads of a block share a tile of ROWS x COLUMNS sums. A thread has groups
+// of 4 neighbours in both directions, so that it reads 4 factors at once and the reads
+// of a warp seldom conflict in a bank. Threads would idle in columns that a layer does
+// not have, so there are narrower tiles, too.
 template <int COLUMNS_> struct Tile {
     static constexpr int COLUMNS = COLUMNS_;
     static constexpr int THREADS = 128;
-    static constexpr int DEPTH = 8; // products that shared memory holds at a time
+    static constexpr int DEPTH = 8; // products of a sum that are made in one step
     static constexpr int ACROSS = COLUMNS < 64 ? COLUMNS / 4 : 8; // threads
     static constexpr int DOWN = THREADS / ACROSS;
-    static constexpr int EACH_ACROSS = COLUMNS / ACROSS; // sums of a thread
+    static constexpr int EACH_ACROSS = COLUMNS / ACROSS; // sums that a thread has
     static constexpr int EACH_DOWN = COLUMNS < 16 ? 4 : 8;
     static constexpr int ROWS = DOWN * EACH_DOWN;
     static constexpr int RIGHT = COLUMNS * DEPTH;
     static constexpr int RIGHT_EACH = (RIGHT + THREADS - 1) / THREADS;
 
-    // Row and column in the tile of the sum i of this thread.
+    // The row and the column of the tile where sum i of this thread lies.
     __device__ static int row(int i)
     {
         return (i / 4 * DOWN + (int)threadIdx.x / ACROSS) * 4 + i % 4;
@@ -29,8 +30,8 @@ template <int COLUMNS_> struct Tile {
     }
 };
 
-// The factors of one step. A row is 4 longer than the tile, so that writers of
-// different depths meet different banks.
+// The factors of one step in shared memory. Rows are 4 floats longer than the tile, so
+// that threads that write to different rows use different banks.
 template <class T> struct Factors {
     alignas(16) float left[T::DEPTH][T::ROWS + 4];
     alignas(16) float right[T::DEPTH][T::COLUMNS];
@@ -46,8 +47,8 @@ template <class T> struct Factors {
     }
 };
 
-// The sums of one thread. Each takes its products in the order of the depth, whatever
-// the tile.
+// The sums of one thread. Products are added one after the other in the order of the
+// sum, so that the size of the tile makes no difference to the result.
 template <class T> struct Sums {
     float sum[T::EACH_DOWN][T::EACH_ACROSS] = {};
 

@@ -1,9 +1,11 @@
-// Instructions that C++ has no name for. Nothing else in the kernels is assembly, so
-// that a host compiler can take them with twins of these few functions.
+// The few instructions that C++ has no name for. Nothing else in the kernels is
+// assembly: a host compiler can compile all of them with twins of these functions,
+// which the tests have.
 #ifdef __CUDACC__
 
-// Which lane of its warp a thread is. Asked for each time: kept in a register, with all
-// that follows from it, it would cost sums their place.
+// The number of a thread in its warp. `volatile` makes the compiler ask for it each
+// time: if it kept the number in a register, with all that follows from it, there would
+// be no room for sums.
 __device__ inline int lane_number()
 {
     int lane;
@@ -11,7 +13,7 @@ __device__ inline int lane_number()
     return lane;
 }
 
-// And which warp of its block.
+// The number of its warp in its block, likewise.
 __device__ inline int warp_number()
 {
     int thread;
@@ -19,7 +21,8 @@ __device__ inline int warp_number()
     return thread / 32;
 }
 
-// The tf32 value next to a number, ties away from zero: 10 bits after the leading one.
+// Rounds to the nearest tf32 value, which has 10 bits after the leading one, ties away
+// from zero.
 __device__ inline unsigned round_tf32(float value)
 {
     unsigned bits;
@@ -27,7 +30,8 @@ __device__ inline unsigned round_tf32(float value)
     return bits;
 }
 
-// Two bfloat16 values next to two numbers, ties to even; the first in the lower half.
+// Rounds two numbers to the nearest bfloat16 values, ties to even. The first one
+// becomes the lower half of the word.
 __device__ inline unsigned pack_bfloat16(float low, float high)
 {
     unsigned bits;
@@ -49,8 +53,9 @@ __device__ inline void mma_tf32(float (&sum)[4], const unsigned (&a)[4], unsigne
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-// The same for a of 16 x 16 and b of 16 x 8 bfloat16 values, two neighbours of k in a
-// register: a[0] (g, 2 t)  a[1] (g + 8, 2 t)  a[2] (g, 2 t + 8)  a[3] (g + 8, 2 t + 8)
+// The same for a of 16 x 16 and b of 16 x 8 bfloat16 values. A register holds two
+// values that follow each other along the sum; the first of them are
+//   a[0] (g, 2 t)  a[1] (g + 8, 2 t)  a[2] (g, 2 t + 8)  a[3] (g + 8, 2 t + 8)
 //   b0 (2 t, g)  b1 (2 t + 8, g)
 __device__ inline void mma_bfloat16(float (&sum)[4], const unsigned (&a)[4],
                                     unsigned b0, unsigned b1)

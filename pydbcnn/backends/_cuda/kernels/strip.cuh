@@ -1,12 +1,23 @@
-// What the fused forward kernels share. A block goes down a vertical strip of the
-// image, some rows of maps at a time. The last layer is seen from its input: a row of
-// maps adds to the F3 rows of estimates around it, so that no row of maps is kept.
+// What the fused forward kernels share: how a block goes through the image, and how the
+// last layer is computed.
+//
+// A block goes down a vertical strip of the image, some rows of maps at a time.
+// The last layer, F = W3 * F2 + B3 with a kernel of F3 x F3, is computed from
+// its input: a row of F2 contributes to the F3 rows of estimates around it, and
+// is then forgotten. So no rows of maps are kept, but a ring of ROWS + F3 - 1
+// rows of unfinished estimates.
+//
+// In all fused kernels, C is the number of channels, N1 and N2 are the numbers of
+// filters of the first two layers, and F1 and F3 the sides of the kernels of the
+// first and the last; the kernel of the second is 1 x 1. In formulas, F1, F2 and
+// F are maps instead.
 
-// Columns of maps that a block computes, of which F3 - 1 are only seen by estimates.
+// Columns of maps that a block computes. F3 - 1 of them have no estimates of their own:
+// they are the halo of the others.
 constexpr int STRIP_MAPS = 64;
 
 struct Strip {
-    long long n, top, left; // the image, and the first pixel to estimate
+    long long n, top, left; // the number of the image, and the first pixel to estimate
     int height, width;      // of the estimates
 
     __device__ Strip(const Region& region, long long segment_height, int strip_width)
@@ -25,14 +36,16 @@ struct Strip {
     }
 };
 
-// Adds what ROWS rows of maps, from `first` on, bring to the estimates around them, and
-// writes those that are complete. Rows are counted from the first row of maps, which is
-// F3 / 2 above the strip: row y of the estimates sees rows y to y + F3 - 1 of the maps.
+// Adds the contributions of ROWS rows of maps, from `first` on, to the estimates around
+// them, and writes the estimates that are complete. Rows of maps are counted from the
+// first one, which lies F3 / 2 above the strip: row y of the estimates sees the rows y
+// to y + F3 - 1 of the maps.
 //
-// Of each of the rows, PARTS_ROW floats apart, `parts` holds the sums over the columns
-// of the kernel, (kernel row * C + channel, x) in rows of PITCH floats; `sums` has the
-// estimates so far, (y % (ROWS + F3 - 1), x * C + channel). Kernel rows are added from
-// the first to the last, whatever the strip.
+// `parts` holds the contribution of each of these rows, PARTS_ROW floats apart: for
+// each row of the kernel, the sums over its columns and the maps, (kernel row * C +
+// channel, x) in rows of PITCH floats. `sums` is the ring of unfinished estimates, (y %
+// (ROWS + F3 - 1), x * C + channel). Contributions are added from the first row of the
+// kernel to the last, so that the strip makes no difference to the result.
 template <int C, int F3, int ROWS, int PARTS_ROW, int PITCH>
 __device__ void add_rows(const Strip& strip, const float* parts, float* sums, int first,
                          const float* biases, const Image& source, bool residual,

@@ -1,5 +1,7 @@
-// Rows of HWIO weights as what they see, and numbers of pixels as coordinates.
+// Indices turned into positions: rows of a matrix of weights into taps of the kernel,
+// and numbers of pixels into coordinates.
 
+// A position of the kernel together with an input: a row of the matrix of HWIO weights.
 struct Tap {
     int row, column, channel;
 
@@ -10,7 +12,7 @@ struct Tap {
         row = index / channels / kernel_size;
     }
 
-    // Go on by as many rows of weights as `step` is; without a division.
+    // Goes on by as many rows of the matrix as `step` stands for, without a division.
     __device__ void advance(const Tap& step, int kernel_size, int channels)
     {
         channel += step.channel;
@@ -23,7 +25,8 @@ struct Tap {
     }
 };
 
-// Coordinates of a pixel of a region, whose pixels count image by image, row by row.
+// The coordinates of pixel number `pixel` of a region, which is counted image by image
+// and row by row.
 struct Place {
     long long n, y, x;
 
@@ -36,7 +39,8 @@ struct Place {
     }
 };
 
-// Index of the first channel of a pixel that lies in the array, or would if it went on.
+// The index of the first channel of a pixel, without a look at the borders of the
+// array: the index of a pixel beyond them only serves to be added to.
 __device__ inline long long index_at(const Image& image, const Place& at)
 {
     const long long row = at.n * image.height + at.y - image.top;

@@ -1,13 +1,17 @@
-// Gradients of HWIO weights and biases: the transposed matrix of all windows, with a
-// row of ones below it, times the deltas.
+// Gradients of the weights and biases of a layer of any size: for each weight
+// the sum over pixels of the value that it met times the delta. This is a
+// product of matrices, the transposed matrix of all windows (convolution.cuh)
+// times the deltas. A row of ones below the first matrix gives the gradient of
+// the biases. Read products.cuh first.
 
-// The left factors are numbers of the maps, whose rows of weights a thread keeps, at
-// pixels that all threads walk through.
+// The factors of the next step: values of the maps (left) and deltas (right) at DEPTH
+// pixels. A thread has the same rows of weights from its first step to its last, and
+// all threads walk through the same pixels.
 template <class P, class T> struct GradientLoader {
     static constexpr int EACH = T::ROWS / T::THREADS;
     float left[EACH][T::DEPTH], right[T::RIGHT_EACH];
-    long long offset[EACH]; // of a tap from its pixel; -1 where there is none
-    float instead[EACH];
+    long long offset[EACH]; // of a tap from the first of its window; -1: no tap
+    float instead[EACH];    // 1 in the row of ones, else 0
     long long x, y, index; // of the next pixel; the index is that of its first tap
 
     __device__ GradientLoader(const Image& maps, const Region& region, int kernel_size,
@@ -30,6 +34,7 @@ template <class P, class T> struct GradientLoader {
         index = ((place.n * maps.height + top) * maps.width + side) * maps.channels;
     }
 
+    // Goes on to the next pixel of the region, without a division.
     __device__ void advance(const Image& maps, const Region& region)
     {
         index += maps.channels;
@@ -43,7 +48,7 @@ template <class P, class T> struct GradientLoader {
         index += (maps.height - region.height) * maps.width * maps.channels;
     }
 
-    // Pixels from `end` on count as zeros.
+    // Deltas of pixels from `end` on count as zeros.
     __device__ void read(const Image& maps, const Image& delta, const Region& region,
                          int first_output, long long pixel, long long end)
     {
@@ -81,9 +86,10 @@ template <class P, class T> struct GradientLoader {
 };
 
 // A block sums over one of `n_splits` parts of the region's pixels, for ROWS of the
-// `n_rows` rows (all weights, or one more for the biases) and COLUMNS outputs. Partial
-// sums are (split, row, output). Maps and deltas are single precision; the deltas are
-// those of the region and no more, and the maps have all that its windows see.
+// `n_rows` rows (all weights, and one more if there are biases) and COLUMNS outputs. It
+// leaves partial sums, (split, row, output), which `add_partials` adds. Maps and deltas
+// are in single precision. The deltas are those of the region and no others; the maps
+// have all pixels that its windows see.
 template <class P, int COLUMNS>
 __global__ void __launch_bounds__(128, 3)
     weights_gradient(Image maps, Image delta, Region region, long long kernel_size,
@@ -128,9 +134,9 @@ __global__ void __launch_bounds__(128, 3)
     }
 }
 
-// Partial sums (n_parts, n) added to a gradient, always in the same order. Each warp of
-// a block takes every eighth part: one thread for all of them would wait for thousands
-// of reads, one after the other.
+// Adds partial sums (n_parts, n) to a gradient, always in the same order. Each warp of
+// a block takes every eighth part: one thread for all parts would wait for thousands of
+// reads, one after the other.
 __global__ void __launch_bounds__(256)
     add_partials(const float* partials, float* gradient, long long n, long long n_parts)
 {
