@@ -99,6 +99,24 @@ def test_the_lower_bounds_are_those_that_are_tested():
         assert f"{tested[name]}.".startswith(f"{bound}."), name
 
 
+def test_all_of_the_package_is_installed():
+    """Modules, kernels, weights and cards are; the sources of the extension are not."""
+    source, installed = ROOT / "pydbcnn", Path(pydbcnn.__file__).parent
+    kinds = {".py", ".cu", ".cuh", ".safetensors", ".md"}
+    expected = {
+        path.relative_to(source) for path in source.rglob("*") if path.suffix in kinds
+    }
+    assert len(expected) > 100
+    missing = {path for path in expected if not (installed / path).is_file()}
+    assert not missing
+    if installed != source:  # not where the source itself is imported
+        there = [path for path in installed.rglob("*") if path.is_file()]
+        unwanted = [path for path in there if path.suffix in {".c", ".h", ".pyx"}]
+        assert not unwanted
+        known = {path.relative_to(installed) for path in there if path.suffix in kinds}
+        assert known == expected
+
+
 def test_show_versions(capsys):
     pydbcnn.show_versions()
     shown = capsys.readouterr().out
