@@ -5,10 +5,11 @@
  *
  *     D2 = [W3' * D]   D1 = [W2' * D2]
  *
- * where D are the deltas of the estimate F, Wl' is the kernel of layer l with rows and
- * columns reversed and inputs and outputs exchanged (`flipped` of layout.h), and [ ]
- * sets deltas to zero where the rectifier did.  Inside a border of zeros this is a
- * correlation, so it has the loop of the forward pass, `convolve_row`.
+ * where D, D2 and D1 are the deltas of the estimate F and of the maps F2 and F1,
+ * Wl' is the kernel of layer l with rows and columns reversed and inputs and
+ * outputs exchanged (`flipped` of layout.h), and [ ] sets deltas to zero where the
+ * rectifier did.  Inside a border of zeros this is a correlation, so it has the
+ * loop of the forward pass, `convolve_row`.
  *
  * The gradient of a weight is a sum over pixels: of an input value times a delta.
  * Vectors run over filters, and so over deltas.  The last layer has too few

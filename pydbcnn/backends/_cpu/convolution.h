@@ -1,4 +1,4 @@
-/* The inner loops of layers that are not transformed.  Read
+/* The inner loops of the layers, but for those that winograd.h transforms.  Read
  * vector.h and layout.h first.
  *
  * `convolve_row` computes one row of a hidden layer, max(0, W * F + B), or in the

@@ -1,5 +1,6 @@
 /* Maps of a tile in memory: all rows of them, or a ring of those that are still needed.
- * A map is what a layer reads: the image, or the rectified output of a layer. */
+ * A map is what lies between layers: the image, the rectified output of a hidden layer,
+ * or an estimate. */
 #ifndef PYDBCNN_MAPS_H
 #define PYDBCNN_MAPS_H
 

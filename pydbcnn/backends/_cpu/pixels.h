@@ -1,5 +1,5 @@
 /* Pixels of images of any element type: reading them, mirrored at the border, as floats
- * between 0 and 1, and writing the result in the same type. */
+ * in which the data range counts as 1, and writing the result in the same type. */
 #ifndef PYDBCNN_PIXELS_H
 #define PYDBCNN_PIXELS_H
 
