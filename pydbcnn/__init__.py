@@ -4,9 +4,8 @@ Public names are loaded at first use: importing the package is quick, starts no
 thread and touches no GPU.
 """
 
+import sys
 from importlib import import_module
-
-from . import _moved
 
 __version__ = "0.1.0"
 
@@ -32,7 +31,20 @@ _HOMES = {
 
 __all__ = [*sorted(_HOMES), "__version__"]
 
-_moved.install()  # pickles of earlier versions name modules that have moved
+
+class _MovedFinder:
+    """Finds, last of all finders, modules that pickles of earlier versions name."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if not name.startswith(f"{__name__}._"):
+            return None
+        from . import _moved
+
+        return _moved.find_spec(name)
+
+
+sys.meta_path.append(_MovedFinder)
 
 
 def __getattr__(name):

@@ -1,13 +1,14 @@
 """Where classes were that pickles of earlier versions name, and where they are now.
 
-A pickle holds the names of modules. Those of version 0.1.0 before its modules were
-ordered are importable no more; here they are as empty modules that look up a class in
+A pickle holds the names of modules. Those that the modules of version 0.1.0 had before
+they were ordered in folders are found here: as empty modules that look up a class in
 its new home when it is asked for.
 """
 
-import sys
+from functools import partial
 from importlib import import_module
-from types import ModuleType
+from importlib.abc import Loader
+from importlib.util import spec_from_loader
 
 _HOMES = {
     "_blur": ("_degradations.gaussian", "GaussianBlurTransformer"),
@@ -31,13 +32,6 @@ _HOMES = {
 }
 
 
-class _MovedModule(ModuleType):
-    """An empty module, whose classes are looked up in their new home."""
-
-    def __getattr__(self, name):
-        return moved_class(self.__name__, name)
-
-
 def moved_class(module, name):
     """The class that a module of an earlier version had.
 
@@ -52,10 +46,15 @@ def moved_class(module, name):
     return getattr(import_module(f"pydbcnn.{home}"), name)
 
 
-def install():
-    """Make the names of earlier modules importable, where no module has them now."""
-    for name in _HOMES:
-        # These two are packages now, which look for moved classes themselves.
-        if name not in ("_network", "_training"):
-            full_name = f"pydbcnn.{name}"
-            sys.modules.setdefault(full_name, _MovedModule(full_name))
+def find_spec(name):
+    """What the import system needs to know of a module that has moved, or None."""
+    if name.removeprefix("pydbcnn.") not in _HOMES:
+        return None
+    return spec_from_loader(name, _Loader())
+
+
+class _Loader(Loader):
+    """Makes an empty module, whose classes are looked up in their new home."""
+
+    def exec_module(self, module):
+        module.__getattr__ = partial(moved_class, module.__name__)
