@@ -225,3 +225,10 @@ def test_the_network_refuses_what_the_engine_in_c_cannot_hold():
     assert limits["back_projections"] == network.MAX_BACK_PROJECTIONS
     assert limits["back_projection_size"] >= network.MAX_BACK_PROJECTION_SIZE
     assert limits["layers"] >= len(NETWORK.layers)
+
+
+def test_the_gradient_of_the_largest_kernel_fits_a_block_of_the_gpu():
+    from pydbcnn._network.network import MAX_BACK_PROJECTION_SIZE
+    from pydbcnn.backends._cuda.training import gradient_slices
+
+    assert gradient_slices(MAX_BACK_PROJECTION_SIZE) >= 1
