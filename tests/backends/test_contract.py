@@ -6,7 +6,7 @@ one.
 
 import numpy as np
 import pytest
-from networks import SURROUNDED, patches_for, random_params
+from networks import WITH_OUTER_LAYERS, patches_for, random_params
 
 from pydbcnn._pixels.gaussian import gaussian_blur
 from pydbcnn.backends.base import Backend
@@ -14,7 +14,7 @@ from pydbcnn.backends.cpu import CpuBackend, available_isas
 from pydbcnn.backends.reference import ReferenceBackend
 
 REFERENCE = ReferenceBackend()
-NETWORK = SURROUNDED["everything"]
+NETWORK = WITH_OUTER_LAYERS["everything"]
 PARAMS = random_params(NETWORK)
 WHITE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0, "float64": 1.0}
 # The largest error over white that each precision may make on this network.

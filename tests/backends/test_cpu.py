@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from formula import after_the_layers, filtered, inside, mirror_by, scipy_forward
-from networks import SURROUNDED, patches_for, random_params
+from networks import WITH_OUTER_LAYERS, patches_for, random_params
 
 from pydbcnn._network.formula import correlate as reference_correlate
 from pydbcnn._network.network import Network
@@ -288,7 +288,7 @@ def test_the_engine_says_where_time_goes(isa, precision):
     )
     assert seconds.shape == (4,)
     assert (seconds > 0).all()
-    network = SURROUNDED["everything"]
+    network = WITH_OUTER_LAYERS["everything"]
     seconds = backend.layer_seconds(
         network, random_params(network), images, data_range=1.0
     )

@@ -28,7 +28,7 @@ PLAIN = {
     "largest kernels": Network(1, 1, (4, 3), (15, 3, 15)),
     "many channels": Network(16, 16, (17, 70), (3, 1, 3)),
 }
-SURROUNDED = {
+WITH_OUTER_LAYERS = {
     "filter": Network(3, 3, (5, 4), (3, 1, 3), filter_size=13),
     "largest filter": Network(4, 3, (5, 3), (3, 3, 3), False, filter_size=41),
     "back-projections": Network(
@@ -49,7 +49,7 @@ SURROUNDED = {
         combine=True,
     ),
 }
-NETWORKS = PLAIN | SURROUNDED
+NETWORKS = PLAIN | WITH_OUTER_LAYERS
 SIZES = [(2, 13, 37), (1, 1, 1), (1, 1, 7), (1, 70, 2)]
 
 
@@ -136,7 +136,7 @@ def test_the_layers_are_those_of_the_reference(name, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", SURROUNDED)
+@pytest.mark.parametrize("name", WITH_OUTER_LAYERS)
 def test_whole_networks_are_those_of_the_reference(name, size):
     network = NETWORKS[name]
     params, images = params_of(network), some_images(network, size)

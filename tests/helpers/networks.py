@@ -21,8 +21,8 @@ NETWORKS = {
     "grey, wide middle": (1, 1, (64, 32), (9, 5, 5)),
     "every kernel padded": (1, 1, (20, 12), (11, 7, 5)),
 }
-# What surrounds the three layers; these are small.
-SURROUNDED = {
+# Networks with outer layers around the three of the paper; these are small.
+WITH_OUTER_LAYERS = {
     "small filter": Network(1, 1, (8, 4), (3, 1, 3), filter_size=3),
     "filter, colour": Network(3, 3, (16, 8), (9, 1, 5), filter_size=13),
     "largest filter": Network(4, 3, (5, 3), (3, 3, 3), False, filter_size=41),
@@ -74,7 +74,7 @@ def random_params(network, seed=0):
     """Parameters that make every layer matter."""
     random_state = np.random.RandomState(seed)
     params = network.initial_params(random_state, np.float64)
-    surround(network, params, random_state)
+    change_outer_layers(network, params, random_state)
     weights, biases = network.views(params)
     weights[-1][:] = random_state.normal(
         scale=np.sqrt(1 / weights[-1][..., 0].size), size=weights[-1].shape
@@ -84,7 +84,7 @@ def random_params(network, seed=0):
     return params
 
 
-def surround(network, params, random_state):
+def change_outer_layers(network, params, random_state):
     """Let the parts around the layers do a bit more than at the start of training."""
     kernels = [
         kernel for pair in network.back_projection_views(params) for kernel in pair

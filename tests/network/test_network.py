@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import SURROUNDED, random_params
+from networks import WITH_OUTER_LAYERS, random_params
 
 from pydbcnn._network.network import Network, unfold
 from pydbcnn.backends.reference import ReferenceBackend
@@ -40,9 +40,9 @@ def test_back_projections_need_equal_channels():
         Network(4, 3, residual=False, n_back_projections=1)
 
 
-def test_surroundings_start_by_doing_nothing():
+def test_outer_layers_start_by_doing_nothing():
     plain = Network(3, 3, (4, 2), (3, 1, 3))
-    whole = SURROUNDED["everything"]
+    whole = WITH_OUTER_LAYERS["everything"]
     whole = replace(whole, n_filters=plain.n_filters, kernel_sizes=plain.kernel_sizes)
     images = np.random.RandomState(1).uniform(size=(1, 20, 24, 3))
     outputs = [
@@ -63,9 +63,9 @@ def test_surroundings_start_by_doing_nothing():
         )
 
 
-@pytest.mark.parametrize("name", SURROUNDED)
+@pytest.mark.parametrize("name", WITH_OUTER_LAYERS)
 def test_the_order_of_all_parameters(name):
-    network = SURROUNDED[name]
+    network = WITH_OUTER_LAYERS[name]
     params = np.arange(network.n_params, dtype=float)
     quadrant = network.filter_view(params)
     combination = network.combination_views(params)

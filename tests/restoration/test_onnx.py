@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from networks import SURROUNDED, random_params
+from networks import WITH_OUTER_LAYERS, random_params
 
 from pydbcnn._restoration import onnx as _onnx
 from pydbcnn.backends.reference import ReferenceBackend
@@ -10,10 +10,10 @@ from pydbcnn.backends.reference import ReferenceBackend
 REFERENCE = ReferenceBackend()
 
 
-@pytest.mark.parametrize("name", SURROUNDED)
+@pytest.mark.parametrize("name", WITH_OUTER_LAYERS)
 def test_onnx_computes_the_same(name):
     runtime = pytest.importorskip("onnxruntime")
-    network = SURROUNDED[name]
+    network = WITH_OUTER_LAYERS[name]
     params = random_params(network).astype(np.float32)
     size = (network.radius + 3, network.radius + 8)  # ONNX mirrors only once
     images = np.random.RandomState(1).uniform(size=(2, *size, network.n_channels_in))
