@@ -116,7 +116,7 @@ def test_penalty_is_of_the_layers_of_every_polynomial():
     expected, total = np.zeros_like(params), 0.0
     for part, into in zip(weights.parts(params), weights.parts(expected), strict=True):
         for values, places in zip(
-            weights.bare.views(part)[0], weights.bare.views(into)[0], strict=True
+            weights.learned.views(part)[0], weights.learned.views(into)[0], strict=True
         ):
             places[:] = 0.5 / 2 * values  # divided by two patches
             total += (values**2).sum()
