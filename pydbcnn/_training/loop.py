@@ -240,6 +240,7 @@ class Training:
             self.epoch(backend, sampler, on_batch)
             if validate is not None:
                 loss, score = validate(self.params)
+                self._check_finite(loss)
                 self.validation_losses.append(loss)
                 self.validation_scores.append(score)
             self.judge()

@@ -128,16 +128,16 @@ def test_partial_fit_goes_on(quick, few):
 
 
 def test_partial_fit_draws_other_crops_each_time(quick, few, monkeypatch):
-    from pydbcnn._blur_estimation import estimator as _blur_estimator
+    from pydbcnn._blur_estimation import estimator as estimator_module
 
     drawn = []
-    crop = _blur_estimator._crop
+    crop = estimator_module._crop
 
     def recorded(image, random_state):
         drawn.append(crop(image, random_state).shape)
         return crop(image, random_state)
 
-    monkeypatch.setattr(_blur_estimator, "_crop", recorded)
+    monkeypatch.setattr(estimator_module, "_crop", recorded)
     quick.fit(*few).partial_fit(*few)
     assert drawn[:6] != drawn[6:]
     assert min(min(shape[:2]) for shape in drawn) >= 64

@@ -10,7 +10,7 @@ from image_samples import as_type
 from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
-from pydbcnn._blur_estimation import statistics as _blur_statistics
+from pydbcnn._blur_estimation import statistics
 from pydbcnn._blur_estimation.statistics import N_STATISTICS, blur_statistics
 
 # What makes up the statistics, in their order.
@@ -70,7 +70,7 @@ def test_large_images_are_seen_in_parts(monkeypatch):
     between = large.copy()
     between[256:314] = 1  # the regions begin at rows 0, 314, 629 and 944
     np.testing.assert_array_equal(blur_statistics(between, 1.0), in_parts)
-    monkeypatch.setattr(_blur_statistics, "_MAX_PIXELS", large.size)
+    monkeypatch.setattr(statistics, "_MAX_PIXELS", large.size)
     whole = blur_statistics(large, 1.0)
     assert np.abs(in_parts - whole).max() < 0.2
     assert np.abs(in_parts - whole).max() > 0

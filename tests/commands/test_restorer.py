@@ -9,7 +9,7 @@ from blur_models import deblurrer_that_sees
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from pydbcnn._commands import restorer as _inference
+from pydbcnn._commands import restorer as restorer_module
 from pydbcnn._commands.restorer import Restorer
 from pydbcnn._pixels.values import as_pixels, luminance
 from pydbcnn.datasets import load_sample_images
@@ -79,7 +79,7 @@ def test_bands_leave_no_trace(restorer_that_sees, photo, monkeypatch, dtype, how
     restorer = restorer_that_sees(1.4)
     pixels = as_pixels(photo / 255 * WHITE[dtype], dtype)
     in_bands = restorer.restore(pixels, **HOW[how])
-    monkeypatch.setattr(_inference, "_BAND_ROWS", len(pixels))
+    monkeypatch.setattr(restorer_module, "_BAND_ROWS", len(pixels))
     np.testing.assert_array_equal(in_bands, restorer.restore(pixels, **HOW[how]))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from cuda_host import HostRuntime, in_all_orders
 
-from pydbcnn._pixels import gaussian as _gaussian
+from pydbcnn._pixels import gaussian
 from pydbcnn._pixels.gaussian import MAX_KERNEL_SIZE
 from pydbcnn._pixels.gaussian import opencv_weights as gaussian_weights
 from pydbcnn._pixels.opencv import BORDER_MODES
@@ -34,7 +34,7 @@ def assert_blurred_as_by_opencv(image, sigma, blurred=None, **options):
     """The blur of the device, or what is given, is OpenCV's; integers to the bit."""
     if blurred is None:
         blurred = on_device(HostRuntime(), image, sigma, **options)
-    expected = _gaussian.gaussian_blur(image, sigma, **options)
+    expected = gaussian.gaussian_blur(image, sigma, **options)
     assert blurred.dtype == expected.dtype
     assert blurred.shape == expected.shape
     largest = np.abs(image.astype(np.float64)).max()
@@ -56,7 +56,7 @@ def test_integer_weights_are_those_of_opencv(dtype):
     random_state = np.random.RandomState(0)
     for _ in range(100):
         sigma = 10 ** random_state.uniform(0, 2.5)
-        reach = _gaussian.kernel_size_for(sigma)
+        reach = gaussian.kernel_size_for(sigma)
         for size in (7, 9, reach, 2 * random_state.randint(3, 150) + 1):
             weights = fixed_point_weights(gaussian_weights(size, sigma), bits)
             assert weights.sum() == 2**bits

@@ -17,7 +17,7 @@ from pydbcnn import (
     PolyblurDeblurrer,
     estimate_blur,
 )
-from pydbcnn._blur_estimation import estimator as _blur_estimator
+from pydbcnn._blur_estimation import estimator as estimator_module
 from pydbcnn._estimators.deblurrer import fit_deblurrer
 from pydbcnn._training.checkpoint import Checkpoint
 from pydbcnn._training.loop import DivergenceError, Training
@@ -145,8 +145,8 @@ def test_estimators_of_blur_fetch_a_few_parts_at_a_time(xp, pairs, monkeypatch):
         looked_at.append(len(xp.fetched))
         return np.zeros(5)
 
-    monkeypatch.setattr(_blur_estimator, "thread_count", lambda: 1)
-    monkeypatch.setattr(_blur_estimator, "statistics_of", count)
+    monkeypatch.setattr(estimator_module, "thread_count", lambda: 1)
+    monkeypatch.setattr(estimator_module, "statistics_of", count)
     deepcopy(ONE_MEMBER).fit(on_device(xp, pairs[0]), np.ones(6))
     assert looked_at == [4] * 4 + [8] * 4 + [12] * 4
 

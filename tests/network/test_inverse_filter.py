@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from pydbcnn._network import inverse_filter as _inverse_filter
+from pydbcnn._network import inverse_filter as filter_module
 from pydbcnn._network.inverse_filter import MAX_RADIUS, filter_radius, inverse_filter
 from pydbcnn._network.network import unfold
 from pydbcnn._pixels.gaussian import gaussian_blur, gaussian_weights
@@ -76,7 +76,7 @@ def test_large_filters_come_to_that_of_wiener(sigma, monkeypatch):
     counts = np.sqrt(power * blur**2 + noise)
     errors = []
     for radius in (4, 8, 16):
-        monkeypatch.setattr(_inverse_filter, "filter_radius", lambda _, r=radius: r)
+        monkeypatch.setattr(filter_module, "filter_radius", lambda _, r=radius: r)
         kernel = unfold(inverse_filter.__wrapped__(sigma))
         difference = (transform_of_filter(kernel, frequency) - wiener) * counts
         errors.append(np.linalg.norm(difference) / np.linalg.norm(wiener * counts))

@@ -15,8 +15,7 @@ from blur_models import (
 )
 from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
 
-from pydbcnn._blur_estimation.tiles import sigma_of_tiles
-from pydbcnn._blur_estimation.tiles import smoothed_over_tiles as _agreed
+from pydbcnn._blur_estimation.tiles import sigma_of_tiles, smoothed_over_tiles
 from pydbcnn._pixels.values import as_pixels
 from pydbcnn._restoration.model import SHARP_BELOW, DeblurModel, check_sigmas
 from pydbcnn.backends.cpu import CpuBackend
@@ -350,12 +349,12 @@ def test_regressors_by_hand_say_what_they_should():
 def test_tiles_that_tell_nothing_silence_none():
     """A detailed tile among plain ones keeps its blur, and lends it to them."""
     alone = np.zeros((4, 5))
-    np.testing.assert_array_equal(_agreed(alone), alone)
+    np.testing.assert_array_equal(smoothed_over_tiles(alone), alone)
     alone[1, 2] = 1.7
-    np.testing.assert_array_equal(_agreed(alone), np.full((4, 5), 1.7))
+    np.testing.assert_array_equal(smoothed_over_tiles(alone), np.full((4, 5), 1.7))
     two = np.zeros((1, 9))
     two[0, [0, 8]] = 1.0, 2.0
-    np.testing.assert_allclose(_agreed(two)[0], [1, 1, *5 * [1.5], 2, 2])
+    np.testing.assert_allclose(smoothed_over_tiles(two)[0], [1, 1, *5 * [1.5], 2, 2])
 
 
 def test_tiles_with_an_estimate_below_the_limit_stay_to_the_bit(backend, texture):

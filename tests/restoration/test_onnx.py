@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from networks import WITH_OUTER_LAYERS, random_params
 
-from pydbcnn._restoration import onnx as _onnx
+from pydbcnn._restoration.onnx import onnx_model
 from pydbcnn.backends.reference import ReferenceBackend
 
 REFERENCE = ReferenceBackend()
@@ -18,7 +18,7 @@ def test_onnx_computes_the_same(name):
     size = (network.radius + 3, network.radius + 8)  # ONNX mirrors only once
     images = np.random.RandomState(1).uniform(size=(2, *size, network.n_channels_in))
     session = runtime.InferenceSession(
-        _onnx.onnx_model(network, params).SerializeToString(),
+        onnx_model(network, params).SerializeToString(),
         providers=["CPUExecutionProvider"],
     )
     (output,) = session.run(None, {"blurred": images.astype(np.float32)})
