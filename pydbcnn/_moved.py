@@ -24,16 +24,17 @@ _HOMES = {
     "_degradations._jpeg": ("_degradations.jpeg", "JPEGTransformer"),
     "_degradations._motion": ("_degradations.motion", "MotionBlurTransformer"),
     "_degradations._noise": ("_degradations.noise", "NoiseTransformer"),
+    "_estimate_blur": ("pretrained", "estimate_blur"),
     "_network": ("_network.network", "Layer", "Network"),
     "_optimizers": ("backends.optimizers", "Adam", "SGD"),
     "_pairs": ("_training.pairs", "Layout"),
     "_polyblur": ("_estimators.polyblur", "PolyblurDeblurrer"),
-    "_training": ("_training.loop", "Training", "Schedule"),
+    "_training": ("_training.loop", "DivergenceError", "Schedule", "Training"),
 }
 
 
 def moved_class(module, name):
-    """The class that a module of an earlier version had.
+    """The class or function that a module of an earlier version had.
 
     Raises
     ------

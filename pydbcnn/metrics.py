@@ -166,7 +166,10 @@ def same_part(y, estimates):
         return y[:, np.newaxis], np.reshape(estimates, (len(estimates), -1))
     if y.ndim < 3 or y.ndim != estimates.ndim:
         return y, estimates
-    return y, central_part(estimates, y.shape)
+    estimates = central_part(estimates, y.shape)
+    if y.ndim == 3:  # greyscale images, which may be as narrow as colours
+        y, estimates = y[..., np.newaxis], estimates[..., np.newaxis]
+    return y, estimates
 
 
 def _pairs(y_true, y_pred):

@@ -58,7 +58,7 @@ def save_model(estimator, path, *, overwrite=False, notes=None):
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator, "coefs_")
-    if hasattr(estimator, "n_features_in_"):
+    if estimator.takes_rows_:
         raise ValueError(
             "This model was fitted on rows of pixels; files hold models of images. "
             "Fit it on arrays of shape (n, height, width[, channels])."

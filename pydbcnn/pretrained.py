@@ -1,7 +1,6 @@
 """The models that ship with the package, and what they were trained with."""
 
 import os
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -186,6 +185,8 @@ def estimate_blur(images, *, tile_size=None, model="robust", data_range=None):
     >>> estimate_blur(blurred).round()
     array([2., 2.])
     """
+    from dataclasses import replace
+
     from ._blur_estimation.tiles import sigmas_of_images
     from ._pixels.images import as_images
     from .persistence import read_model

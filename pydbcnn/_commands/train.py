@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 from ..backends import PRECISIONS, get_backend
-from ..pretrained import BLUR_AWARE
 from .options import (
     add_device,
     add_overwrite,
@@ -225,6 +224,7 @@ def _check_outputs(options, checkpoint_path):
 
 def _estimator(options):
     from .._estimators.deblurrer import DBCNNDeblurrer, check_parameters
+    from ..pretrained import BLUR_AWARE
 
     estimator = DBCNNDeblurrer(
         n_filters=tuple(options.filters),

@@ -181,6 +181,8 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     radius_ : int
         Pixels on every side that the estimate of a pixel depends on; where weights
         depend on the blur, for the largest one.
+    takes_rows_ : bool
+        Whether it was fitted on rows of pixels, and not on images.
     n_features_in_ : int
         Pixels of a row; only when fitted on rows of pixels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -514,6 +516,13 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "coefs_")
         return self._weights.radius
 
+    @property
+    def takes_rows_(self):
+        """Whether it was fitted on rows of pixels, and not on images."""
+        check_is_fitted(self, "coefs_")
+        layout = getattr(self, "_layout", None)
+        return layout is not None and layout.is_rows
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -789,12 +798,11 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         )
 
     def _earlier_training(self):
-        """What `partial_fit` and a warm start go on with: the weights as they are."""
+        """The training that `partial_fit` and a warm start go on with."""
         training = getattr(self, "_training", None)
         if training is None:  # the weights are from a file, or were given
             random_state = check_random_state(self.random_state)
             training = Training(self._weights, None, None, random_state)
-        training.params = self._params()
         return training
 
     def _blur_learner(self, fresh):
@@ -844,6 +852,7 @@ def fit_deblurrer(deblurrer, X, y, *, incremental=False, checkpoint=None):
         backend,
         random_state=check_random_state(deblurrer.random_state),
         earlier=None if fresh else deblurrer._earlier_training(),
+        earlier_params=None if fresh else deblurrer._params(),
         blur_learner=deblurrer._blur_learner(fresh) if recipe.needs_sigma else None,
         checkpoint=checkpoint,
     )
@@ -867,5 +876,5 @@ def _warn_of_progress(deblurrer, training):
             f"max_iter={deblurrer.max_iter} epochs were made and the loss still falls: "
             "increase max_iter, or plan for it with learning_rate='cosine'.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -29,13 +29,15 @@ def check_pairs(estimator, X, y, *, reset):
 
 
 def _image_pairs(estimator, X, y, reset):
+    _check_layout(estimator, is_rows=False, reset=reset)
     n_channels = (None, None)
     if not reset:
         n_channels = estimator.n_channels_in_, estimator.n_channels_out_
     X = as_images(X, "X", n_channels=n_channels[0])
-    y = as_images(y, "y", n_channels=n_channels[1])
+    # Beside a stack of greyscale images, narrow targets can be nothing else.
+    is_stack = not X.is_list and not X.has_channels
+    y = as_images(y, "y", n_channels=n_channels[1], is_stack=is_stack)
     check_same_place(X.batches[0], y.batches[0])
-    _check_layout(estimator, is_rows=False, reset=reset)
     if reset:
         # Attributes of an earlier fit on rows do not hold for images.
         for name in ("n_features_in_", "feature_names_in_"):
@@ -105,8 +107,9 @@ def check_X(estimator, X):
     """
     layout = getattr(estimator, "_layout", Layout(is_rows=False))
     if holds_images(X) or not layout.is_rows:
+        if holds_images(X):
+            _check_layout(estimator, is_rows=False, reset=False)
         images = as_images(X, "X", n_channels=estimator.n_channels_in_)
-        _check_layout(estimator, is_rows=False, reset=False)
         check_n_channels(images, estimator.n_channels_in_, "X")
         return images.batches, images.like
     X = validate_data(estimator, X, reset=False, dtype=ROW_TYPES)

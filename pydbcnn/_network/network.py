@@ -396,8 +396,11 @@ def _is_int(value):
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def unfold(quadrant):
-    """The whole kernel of a quadrant that begins at its centre."""
-    xp = namespace(quadrant)
+def unfold(quadrant, xp=None):
+    """The whole kernel of a quadrant that begins at its centre.
+
+    `xp` is the module of the array; None finds it.
+    """
+    xp = xp or namespace(quadrant)
     half = xp.concatenate((quadrant[:0:-1], quadrant))
     return xp.concatenate((half[:, :0:-1], half), axis=1)

@@ -4,7 +4,6 @@ Nothing here imports CuPy before somebody asks for a GPU: it takes long.
 """
 
 import ctypes
-import importlib.metadata
 from functools import cache
 
 CUPY_PACKAGES = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
@@ -75,6 +74,8 @@ def _broken_cupy(error):
 
 def cupy_versions():
     """The packages of CuPy that are installed, and their versions, as a dict."""
+    import importlib.metadata  # takes long, and most runs need none of it
+
     versions = {}
     for name in CUPY_PACKAGES:
         try:

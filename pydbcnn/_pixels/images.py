@@ -71,7 +71,7 @@ def holds_images(X):
     return getattr(X, "ndim", 0) > 2 or is_image_list(X) or is_on_gpu(X)
 
 
-def as_images(X, name="X", *, n_channels=None):
+def as_images(X, name="X", *, n_channels=None, is_stack=False):
     """Check images and bring them to one layout.
 
     Parameters
@@ -83,6 +83,8 @@ def as_images(X, name="X", *, n_channels=None):
     n_channels : int or None, default=None
         Of the images that a model works on, where it has been fitted. Other images are
         then left for `check_n_channels` to refuse.
+    is_stack : bool, default=False
+        Whether a 3-D array is known to hold greyscale images, however narrow.
 
     Returns
     -------
@@ -111,7 +113,7 @@ def as_images(X, name="X", *, n_channels=None):
             f"{name} has {X.ndim} dimensions, shape {X.shape}: expected {_LAYOUTS}."
         )
     X = check_pixels(X, name)
-    if X.ndim == 3 and n_channels in (None, 1):
+    if X.ndim == 3 and not is_stack and n_channels in (None, 1):
         _refuse_one_image(X.shape, name)
     batch = X if X.ndim == 4 else X[..., np.newaxis]
     _check_channels(batch.shape[3], X.shape, name)

@@ -92,7 +92,8 @@ def mean_squared_error(true, pred, data_range):
 
 def psnr_of_error(mean_square):
     """Peak signal-to-noise ratio in dB of a mean squared error, at most `MAX_PSNR`."""
-    return min(MAX_PSNR, -10 * np.log10(max(mean_square, 10 ** (-MAX_PSNR / 10))))
+    least = 10 ** (-MAX_PSNR / 10)
+    return -10 * np.log10(mean_square) if not mean_square <= least else MAX_PSNR
 
 
 def central_part(images, shape):

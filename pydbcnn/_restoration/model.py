@@ -30,7 +30,7 @@ SHARP_BELOW = 0.6
 KNOWN_SHARP = 0.8 * MIN_SIGMA
 _DEPENDS = (
     "choose a model that depends on it, with n_basis_functions > 1 or "
-    "inverse_filter=True"
+    "inverse_filter=True (pydbcnn train --blur-aware)"
 )
 _LEVEL_STEP = 1.1  # ratio of the sigmas between which a varying blur is interpolated
 _BLOCK = 256  # pixels of a side that are restored together when the blur varies

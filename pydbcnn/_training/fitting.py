@@ -105,6 +105,7 @@ def fit_model(
     *,
     random_state,
     earlier=None,
+    earlier_params=None,
     blur_learner=None,
     checkpoint=None,
 ):
@@ -121,6 +122,8 @@ def fit_model(
         estimates the blur, and patches. A training that goes on draws from its own.
     earlier : Training or None, default=None
         A training to go on with. None starts a new one.
+    earlier_params : array of shape (weights.n_params,) or None, default=None
+        The parameters that it goes on with.
     blur_learner : BlurLearner or None, default=None
         Needed where weights or filter depend on the blur.
     checkpoint : Checkpoint or None, default=None
@@ -136,11 +139,16 @@ def fit_model(
         When recipe and pairs, or the earlier training, do not go together, or training
         diverges.
     """
+    # First, as it refuses what does not go together, and the blurs take long to find.
+    network = Network(pairs.n_channels_in, pairs.n_channels_out, **recipe.form)
     if recipe.needs_sigma:
         pairs = _with_sigmas(pairs)
-    weights = _weights_for(recipe, pairs, earlier)
+    weights = _weights_for(recipe, network, pairs.sigmas, earlier)
     pairs.check_geometry(weights.radius)
-    training = earlier or _first_training(weights, recipe.dtype, random_state)
+    if earlier is None:
+        training = _first_training(weights, recipe.dtype, random_state)
+    else:
+        training, earlier.params = earlier, earlier_params
     training.start_run(recipe.schedule, keep_optimizer=recipe.keep_optimizer)
     held_out = None
     if recipe.schedule.early_stopping:
@@ -170,13 +178,13 @@ def _with_sigmas(pairs):
     return replace(pairs, sigmas=np.array(sigmas))
 
 
-def _weights_for(recipe, pairs, earlier):
+def _weights_for(recipe, network, sigmas, earlier):
     """A network whose weights depend on the blur, over the range of the first fit."""
     weights = BlurAwareNetwork.around(
-        Network(pairs.n_channels_in, pairs.n_channels_out, **recipe.form),
+        network,
         recipe.n_basis_functions,
         recipe.inverse_filter,
-        _range_of(pairs.sigmas) if earlier is None else earlier.weights.sigma_range,
+        _range_of(sigmas) if earlier is None else earlier.weights.sigma_range,
     )
     if earlier is not None and weights != earlier.weights:
         raise ValueError(
@@ -252,7 +260,7 @@ def _run(recipe, training, backend, sampler, held_out, checkpoint):
         except KeyboardInterrupt:
             if checkpoint is not None:
                 raise  # the run goes on from its last whole epoch
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            warnings.warn("Training interrupted by user.", stacklevel=6)
 
 
 def _validate(backend, weights, pairs, data_range, params):

@@ -85,10 +85,10 @@ class Chain:
         n_left = self.network.n_back_projections + self.network.combine
         around = region.grown(self.network.tail_radius)
         source = self._seen(image, around)
-        estimate = self._next(out, around, n_left)
-        self.layers.estimate(source, estimate, around)
         run = Run(image, source, [], keep=False)
-        run.add(around, estimate)
+        # No name but that in the run: the next step frees the memory of the estimate.
+        run.add(around, self._next(out, around, n_left))
+        self.layers.estimate(source, run.estimates[-1], around)
         self._finish(run, out)
 
     def run(self, image, region):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..._network.network import unfold
 from .arrays import MIRROR, Image
 
 # How a correlation is written: alone, added to a base or subtracted from it. As `Blend`
@@ -64,14 +65,8 @@ def filtered(runtime, quadrant, image, region):
         float32.
     """
     out = new_image(runtime, region, image.array.shape[3])
-    correlate_channels(runtime, image, out, region, _unfold(runtime.xp, quadrant))
+    correlate_channels(runtime, image, out, region, unfold(quadrant, runtime.xp))
     return out
-
-
-def _unfold(xp, quadrant):
-    """The whole kernel of a quadrant that begins at its centre."""
-    half = xp.concatenate((quadrant[:0:-1], quadrant))
-    return xp.concatenate((half[:, :0:-1], half), axis=1)
 
 
 def correlate_channels(runtime, image, out, region, kernel, *, base=None, blend=ALONE):
