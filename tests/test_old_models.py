@@ -11,6 +11,7 @@ import pytest
 
 import pydbcnn
 from pydbcnn import DBCNNDeblurrer
+from pydbcnn._training.loop import DivergenceError
 
 # The networks inside BlurEstimator are scikit-learn's, which warns when they come from
 # a pickle of another version. Whether they still answer as they did is what these tests
@@ -171,3 +172,11 @@ def test_a_pickle_of_today_names_the_public_class(name):
     named = {argument for opcode, argument, _ in opcodes if opcode.name == "GLOBAL"}
     ours = {argument for argument in named if argument.startswith("pydbcnn")}
     assert ours == {f"pydbcnn {name}"}
+
+
+def test_functions_and_errors_that_pickles_name_are_found():
+    for name, found in (
+        ("pydbcnn._estimate_blur\nestimate_blur", pydbcnn.estimate_blur),
+        ("pydbcnn._training\nDivergenceError", DivergenceError),
+    ):
+        assert pickle.loads(f"c{name}\n.".encode()) is found

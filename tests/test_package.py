@@ -39,6 +39,18 @@ print(sorted(heavy), threading.active_count())
     assert run_python(code).strip() == "[] 1"
 
 
+def test_the_words_of_the_command_import_little():
+    """The parser of all commands is made at every start."""
+    code = """
+import sys
+import pydbcnn.cli
+pydbcnn.cli.build_parser()
+heavy = {"importlib.metadata", "email", "dataclasses", "numpy"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    assert run_python(code).strip() == "[]"
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
 def test_deblurring_from_the_command_line_imports_only_what_it_needs(tmp_path, suffix):
     """What takes longer to import than a small photograph to restore stays out."""

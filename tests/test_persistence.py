@@ -1,6 +1,7 @@
 """Models in files: round trips, hostile files, ONNX."""
 
 import json
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -487,3 +488,19 @@ def test_onnx_models_are_for_one_blur(fitted, tmp_path):
     with pytest.raises(ValueError, match=r"sigma=1\.0: .*same for every blur"):
         fitted.to_onnx(path, sigma=1.0)
     assert not path.exists()
+
+
+def test_a_fit_that_failed_does_not_change_what_a_model_is(fitted, tmp_path):
+    """Files hold models of images; what weights belong to is what counts."""
+    images = deepcopy(fitted)
+    with pytest.raises(ValueError):
+        images.fit(np.zeros((4, 9)), np.zeros((4, 90)))
+    images.save(tmp_path / "images.safetensors")
+    rows = DBCNNDeblurrer(
+        (2, 2), (3, 1, 3), max_iter=1, learning_rate="cosine", random_state=0
+    ).fit(np.zeros((4, 9)), np.zeros((4, 9)))
+    assert rows.takes_rows_
+    with pytest.raises(ValueError):
+        rows.fit(np.zeros((2, 9, 9)), np.zeros((3, 9, 9)))
+    with pytest.raises(ValueError, match="fitted on rows of pixels"):
+        rows.save(tmp_path / "rows.safetensors")

@@ -37,7 +37,7 @@ def check_kernel_size(kernel_size):
     is_integer = isinstance(kernel_size, Integral)
     if not is_integer or not 1 <= kernel_size <= MAX_KERNEL_SIZE:
         raise ValueError(
-            f"kernel_size={kernel_size!r}: expected an odd integer of at least 1 and at "
+            f"kernel_size={kernel_size!r}: expected an odd integer, at least 1 and at "
             f"most {MAX_KERNEL_SIZE}, or None."
         )
     if kernel_size % 2 == 0:

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +11,10 @@ from quantised import TOLERANCES
 
 import pydbcnn
 from pydbcnn import BlurEstimator, DBCNNDeblurrer, GaussianBlurTransformer
+from pydbcnn._network.network import Network
+from pydbcnn.backends._cuda import chain, outer_layers
+from pydbcnn.backends._cuda.bands import n_buffers
+from pydbcnn.backends.cpu import CpuBackend
 from pydbcnn.backends.cuda import CudaBackend
 
 SMALL = dict(n_filters=(4, 3), kernel_sizes=(3, 1, 3))
@@ -95,3 +100,28 @@ def test_a_blur_that_varies(xp, pairs, dtype):
     estimate = model.predict(xp.asarray(X[:1]), sigma).get()
     most = 1 if dtype == np.uint8 else 2e-5
     assert np.abs(estimate - expected).max() <= most
+
+
+def test_no_more_buffers_are_alive_than_bands_count_on(runtime, monkeypatch):
+    """Between two steps, and while one works; each image made belongs to the chain."""
+    network = Network(1, 1, (4, 3), (3, 1, 3), n_back_projections=3, combine=True)
+    made, most = [], []
+
+    def watched(real):
+        def new_image(*args, **kwargs):
+            image = real(*args, **kwargs)
+            made.append(weakref.ref(image))
+            most.append(sum(reference() is not None for reference in made))
+            return image
+
+        return new_image
+
+    for module in (chain, outer_layers):
+        monkeypatch.setattr(module, "new_image", watched(module.new_image))
+    params = network.initial_params(np.random.RandomState(0))
+    images = np.random.RandomState(1).uniform(size=(1, 20, 24, 1)).astype(np.float32)
+    backend = CudaBackend("float32", runtime)
+    expected = CpuBackend().forward(network, params, images, data_range=1.0)
+    result = backend.forward(network, params, images, data_range=1.0)
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+    assert max(most) == n_buffers(network)

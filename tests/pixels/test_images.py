@@ -202,3 +202,18 @@ def test_narrow_grey_images_have_a_way_to_be_passed(width):
     np.testing.assert_array_equal(given[..., 0], np.stack(blur.transform([*narrow])))
     # One image of a single row is none that anybody has taken.
     np.testing.assert_array_equal(blur.transform(narrow[:1]), given[:1, ..., 0])
+
+
+def test_narrow_targets_beside_a_stack_are_greyscale():
+    """Patches whose central part is three columns wide cannot be anything else."""
+    X = np.random.RandomState(0).uniform(size=(5, 7, 7))
+    model = quick(kernel_sizes=(3, 1, 3)).fit(X, X[:, 2:-2, 2:-2])
+    assert model.score(X, X[:, 2:-2, 2:-2]) == pytest.approx(
+        model.score(X[..., np.newaxis], X[:, 2:-2, 2:-2, np.newaxis])
+    )
+
+
+def test_images_for_a_model_of_rows_are_named_as_such_before_their_colours():
+    deblurrer = quick().fit(np.zeros((20, 9)), np.zeros((20, 9)))
+    with pytest.raises(ValueError, match=r"X holds images, but .* fitted on rows"):
+        deblurrer.predict(np.zeros((4, 5, 3)))

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 from quick_aware import quick_aware
+from quick_learners import quick
 
 from pydbcnn._network.network import Network
+from pydbcnn._pixels.values import MAX_PSNR, psnr_of_error
 from pydbcnn._training.loop import Schedule
 from pydbcnn._training.sampling import RandomPatches
 from pydbcnn.backends.cpu import CpuBackend
@@ -56,3 +58,17 @@ def test_the_plain_way_is_epochs_of_batches_and_nothing_else(sharp, blurred):
             done += 1
     for coef, expected in zip(model.coefs_, network.views(params)[0], strict=True):
         np.testing.assert_array_equal(coef, expected)
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered")
+def test_estimates_held_out_that_are_not_finite_end_a_training(sharp, blurred):
+    images = blurred / 255.0, sharp / 255.0
+    learner = quick(learning_rate_init=1e20, early_stopping=True)
+    with pytest.raises(ValueError, match="Training diverged in epoch"):
+        learner.fit(*images)
+
+
+def test_a_psnr_of_what_is_not_a_number_is_none():
+    assert math.isnan(psnr_of_error(math.nan))
+    assert psnr_of_error(0.0) == psnr_of_error(1e-12) == MAX_PSNR
+    assert psnr_of_error(0.01) == pytest.approx(20.0)
