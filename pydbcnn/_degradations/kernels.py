@@ -45,14 +45,19 @@ def _signed_quarter(y, x, radius):
     far_x = np.minimum(np.abs(x), radius)
     far_y = np.minimum(np.abs(y), radius)
     # The rectangle's top runs inside the disk up to `level`; then comes the arc.
-    level = np.minimum(np.sqrt(radius**2 - far_y**2), far_x)
+    level = np.minimum(_height(far_y, radius), far_x)
     area = far_y * level + _below_arc(far_x, radius) - _below_arc(level, radius)
     return np.sign(x) * np.sign(y) * area
 
 
 def _below_arc(x, radius):
     """Integral of sqrt(radius² - u²) over u from 0 to x."""
-    return (x * np.sqrt(radius**2 - x**2) + radius**2 * np.arcsin(x / radius)) / 2
+    return (x * _height(x, radius) + radius**2 * np.arcsin(x / radius)) / 2
+
+
+def _height(x, radius):
+    """Of the disk's border above x, which rounding may take for beyond the disk."""
+    return np.sqrt(np.maximum(radius**2 - x**2, 0.0))
 
 
 def disk_kernel(radius):
