@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AnisotropicGaussianBlurTransformer": "._degradations.anisotropic",
+    "Blur": "._blur.blur",
     "BlurEstimator": "._blur_estimation.estimator",
     "DBCNNDeblurrer": "._estimators.deblurrer",
     "DefocusBlurTransformer": "._degradations.defocus",
@@ -18,6 +19,7 @@ _HOMES = {
     "GaussianBlurTransformer": "._degradations.gaussian",
     "JPEGTransformer": "._degradations.jpeg",
     "MotionBlurTransformer": "._degradations.motion",
+    "Noise": "._blur.noise",
     "NoiseTransformer": "._degradations.noise",
     "PolyblurDeblurrer": "._estimators.polyblur",
     "available_devices": ".backends",

@@ -29,6 +29,7 @@ PARTS = (
     "_blur_estimation",
     "backends",
     "_network",
+    "_blur",
     "_photos",
     "_pixels",
     "_progress",

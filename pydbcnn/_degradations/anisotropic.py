@@ -5,8 +5,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from .._blur.kernels import MAX_SIGMA, MIN_SIGMA, elliptic_gaussian_kernel
 from .kernel_blur import KernelBlurTransformer
-from .kernels import MAX_SIGMA, MIN_SIGMA, elliptic_gaussian_kernel
 from .ranges import check_range, draw
 
 _SIGMA = [Interval(Real, MIN_SIGMA, MAX_SIGMA, closed="both"), tuple, list]

@@ -4,8 +4,8 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval
 
+from .._blur.kernels import MAX_LENGTH, line_kernel
 from .kernel_blur import KernelBlurTransformer
-from .kernels import MAX_LENGTH, line_kernel
 from .ranges import check_range, draw
 
 

@@ -14,7 +14,7 @@ from pydbcnn import (
     MotionBlurTransformer,
     NoiseTransformer,
 )
-from pydbcnn._degradations.kernels import (
+from pydbcnn._blur.kernels import (
     disk_kernel,
     elliptic_gaussian_kernel,
     line_kernel,

@@ -1,8 +1,9 @@
-"""Kernels of blurs that are not separable, as functions of their geometry.
+"""Kernels of blurs: as functions of their geometry, and what any kernel has to be.
 
-All have odd sides, add up to 1, and do not change when they are turned by 180 degrees,
-so that correlation and convolution are the same. Angles are in degrees, from the x axis
-and counter-clockwise as the image is seen, with rows that count downwards.
+Those that are made here have odd sides, add up to 1, and do not change when they are
+turned by 180 degrees, so that correlation and convolution are the same. Angles are in
+degrees, from the x axis and counter-clockwise as the image is seen, with rows that
+count downwards.
 """
 
 import math
@@ -15,6 +16,89 @@ from .._pixels.gaussian import TRUNCATE, elliptic_gaussian
 MAX_RADIUS, MAX_LENGTH, MAX_SIGMA = 500, 1000, 100
 # A thinner ellipse may fall between the centres of pixels, where it is sampled.
 MIN_SIGMA = 0.3
+# A wider blur is not mild, and the filters that undo it are too large.
+MAX_KERNEL_SIDE = 41
+_SUM_TOLERANCE = 1e-3
+
+
+def check_kernel(kernel, name):
+    """A kernel that was given, or an error that says why it is none.
+
+    Parameters
+    ----------
+    kernel : array-like of shape (height, width)
+    name : str
+        What error messages call it.
+
+    Returns
+    -------
+    kernel : ndarray of shape (height, width), float64
+
+    Raises
+    ------
+    ValueError
+        Unless it is two-dimensional, of odd sides of at most 41 pixels, finite, not
+        negative, and adds up to 1, give or take 0.001.
+    """
+    try:
+        array = np.asarray(kernel)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} is no array of numbers: {error}.") from None
+    if array.dtype.kind not in "fiu" or array.ndim != 2:
+        raise ValueError(
+            f"{name} has shape {array.shape} and type {array.dtype}: expected real "
+            "numbers of shape (height, width)."
+        )
+    _check_sides(array.shape, name)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} contains NaN or infinity: expected finite weights.")
+    if array.min() < 0:
+        raise ValueError(
+            f"{name} has the weight {array.min()}: a blur has none below 0; replace "
+            f"them, for instance with {name}.clip(0), and divide by the sum."
+        )
+    array = array.astype(float)
+    if abs(array.sum() - 1) > _SUM_TOLERANCE:
+        raise ValueError(
+            f"{name} adds up to {array.sum():g}, but a blur keeps the mean of an image "
+            f"and adds up to 1: divide it by {name}.sum()."
+        )
+    return array
+
+
+def _check_sides(shape, name):
+    height, width = shape
+    if height % 2 == 0 or width % 2 == 0:
+        raise ValueError(
+            f"{name} of shape {shape} has an even side: a kernel needs a centre, so "
+            "add a row or a column of zeros."
+        )
+    if max(shape) > MAX_KERNEL_SIDE:
+        raise ValueError(
+            f"{name} of shape {shape} is larger than {MAX_KERNEL_SIDE} x "
+            f"{MAX_KERNEL_SIDE} pixels: cut off the border where it is next to "
+            "nothing, or make image and kernel smaller."
+        )
+
+
+def second_moments(kernel):
+    """Second moments of a kernel about its centroid, of x to the right and y down.
+
+    Parameters
+    ----------
+    kernel : ndarray of shape (height, width)
+        Its sum is 1.
+
+    Returns
+    -------
+    covariance : ndarray of shape (2, 2)
+        In squared pixels.
+    """
+    y, x = (np.arange(side) - side // 2 for side in kernel.shape)
+    across, down = kernel.sum(axis=0), kernel.sum(axis=1)
+    x, y = x - across @ x, y - down @ y
+    xy = y @ kernel @ x
+    return np.array([[across @ x**2, xy], [xy, down @ y**2]])
 
 
 def disk_coverage(radius):

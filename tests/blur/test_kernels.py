@@ -1,15 +1,19 @@
-"""Kernels of a disk, a line and an ellipse against formulas and quadrature."""
+"""Kernels: a disk, a line and an ellipse against formulas, and what is no kernel."""
 
 import numpy as np
 import pytest
 from moments import moments
 
-from pydbcnn._degradations.kernels import (
+from pydbcnn._blur.kernels import (
+    check_kernel,
     disk_coverage,
     disk_kernel,
     elliptic_gaussian_kernel,
     line_kernel,
+    second_moments,
 )
+
+LOPSIDED = np.array([[0.0, 0.2, 0.1], [0.1, 0.3, 0.0], [0.0, 0.3, 0.0]])
 
 
 @pytest.mark.parametrize("radius", [0.2, 0.5, 0.6, 1.0, 1.5, 2.0, 2.7, 7.3])
@@ -127,3 +131,42 @@ def test_equal_sigmas_are_a_separable_gaussian(sigma, angle):
     expected = np.outer(weights, weights) / weights.sum() ** 2
     kernel = elliptic_gaussian_kernel(sigma, sigma, angle)
     np.testing.assert_allclose(kernel, expected, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "kernel", [LOPSIDED, LOPSIDED.tolist(), LOPSIDED.astype("float32"), [[1]]]
+)
+def test_a_kernel_is_taken_as_it_is(kernel):
+    checked = check_kernel(kernel, "psf")
+    assert checked.dtype == np.float64
+    np.testing.assert_array_equal(checked, kernel)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "message"),
+    [
+        ([[0.5], [0.5, 0.5]], "psf is no array of numbers"),
+        (np.full(3, 1 / 3), r"shape \(3,\) and type float64: expected real numbers"),
+        ([["1"]], "expected real numbers"),
+        ([[True]], "type bool"),
+        (np.ones((0, 3)), "even side"),
+        (np.full((2, 3), 1 / 6), r"\(2, 3\) has an even side: .* a row or a column"),
+        (np.full((1, 43), 1 / 43), "larger than 41 x 41 pixels: cut off the border"),
+        ([[np.nan, 1, 0]], "contains NaN or infinity"),
+        ([[-0.1, 1, 0.1]], r"the weight -0.1: .* psf.clip\(0\)"),
+        ([[1, 2, 1]], r"adds up to 4, .* divide it by psf.sum\(\)"),
+        ([[0.25, 0.502, 0.25]], "adds up to 1.002"),
+    ],
+)
+def test_what_is_no_kernel(kernel, message):
+    with pytest.raises(ValueError, match=message):
+        check_kernel(kernel, "psf")
+
+
+def test_second_moments_are_about_the_centroid():
+    """Of x to the right and y down; the helper counts y upwards."""
+    _, expected = moments(LOPSIDED)
+    expected *= [[1, -1], [-1, 1]]
+    np.testing.assert_allclose(second_moments(LOPSIDED), expected, atol=1e-15)
+    moved = np.pad(LOPSIDED, ((0, 4), (2, 0)))
+    np.testing.assert_allclose(second_moments(moved), expected, atol=1e-14)
