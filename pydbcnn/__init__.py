@@ -24,7 +24,7 @@ _HOMES = {
     "PolyblurDeblurrer": "._estimators.polyblur",
     "available_devices": ".backends",
     "datasets": ".datasets",
-    "estimate_blur": ".pretrained",
+    "estimate_blur": "._blur_estimation.naming",
     "metrics": ".metrics",
     "persistence": ".persistence",
     "pretrained": ".pretrained",

@@ -24,7 +24,7 @@ _HOMES = {
     "_degradations._jpeg": ("_degradations.jpeg", "JPEGTransformer"),
     "_degradations._motion": ("_degradations.motion", "MotionBlurTransformer"),
     "_degradations._noise": ("_degradations.noise", "NoiseTransformer"),
-    "_estimate_blur": ("pretrained", "estimate_blur"),
+    "_estimate_blur": ("_blur_estimation.naming", "estimate_blur"),
     "_network": ("_network.network", "Layer", "Network"),
     "_optimizers": ("backends.optimizers", "Adam", "SGD"),
     "_pairs": ("_training.pairs", "Layout"),

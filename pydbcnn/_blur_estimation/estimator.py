@@ -68,6 +68,7 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
     See Also
     --------
     DBCNNDeblurrer.estimate_blur : The estimate that comes with a deblurring model.
+    estimate_blur : Which blur images have, of any kind, without a model.
 
     Notes
     -----

@@ -48,7 +48,7 @@ def _network_for_one_blur(model, sigma):
     if weights.needs_sigma and sigma is None:
         raise ValueError(
             "This model depends on the blur, and an ONNX model holds the network for "
-            "one: pass sigma, for instance what estimate_blur returns."
+            "one: pass sigma, for instance what its estimate_blur tells."
         )
     if sigma is not None:
         (sigma,) = model.check_blur(sigma if np.ndim(sigma) == 0 else [sigma])
