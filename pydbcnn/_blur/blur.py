@@ -59,6 +59,19 @@ class Blur(Value):
         Gaussian that is round.
     weights : tuple of tuple of float, or None
         The rows of the kernel that was given, None but for the kind "kernel".
+    strength : float
+        How strong the blur is among those of its kind, in pixels: the larger sigma of
+        a Gaussian, the radius of a disk, the length of a motion, and of other kernels
+        `sigma`. 0 for the kinds "none" and "unknown".
+    direction : float or None
+        Where the blur is the strongest, in degrees, at least 0 and below 180: the
+        angle, or that of the second moments of another kernel. None for what is round.
+    sigma : float
+        The sigma in pixels of the round Gaussian that is as wide as this blur: the root
+        of the mean of the variances along two axes. 0 for "none" and "unknown".
+    covariance : ndarray of shape (2, 2)
+        Second moments of the kernel about its centroid, in squared pixels, of x to the
+        right and y down.
     confidence : float or None
         How sure the estimate is, 0 to 1.
     noise : Noise or None
@@ -79,9 +92,13 @@ class Blur(Value):
 
     Notes
     -----
-    Blurs of different kinds are compared by `sigma`, the standard deviation of their
-    kernel: of a disk, about half the radius, and of a motion, averaged over both axes,
-    a fifth of the length. In words, the sides of a kernel are width x height.
+    Blurs of different kinds are compared by `sigma`: of a disk, about half the radius,
+    and of a motion, whose variance is shared by both axes, a fifth of the length. Of
+    Gaussians it is exact; of other kinds it is that of the kernel as it is sampled.
+
+    Printed, a blur says in words what it is; the sides of a kernel are then width x
+    height. `to_dict` and `from_dict` go by way of plain values, ``to_json`` and
+    ``from_json`` by way of text.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from .options import (
     non_negative_float,
     percentage,
     positive_int,
+    with_name,
 )
 
 NAME = "deblur"
@@ -221,14 +222,9 @@ def _restore_all(jobs, restorer, options):
                 _restore_one(photo, result, restorer, options, bar.update)
                 n_done += 1
             except (ValueError, TypeError, OSError, MemoryError) as error:
-                complain(_with_name(error, photo))
+                complain(with_name(error, photo))
             bar.update(number + 1 - bar.n)
     return n_done
-
-
-def _with_name(error, photo):
-    message = str(error) or type(error).__name__
-    return message if str(photo) in message else f"{photo}: {message}"
 
 
 def _restore_one(photo_path, result, restorer, options, advance):

@@ -98,3 +98,9 @@ def complain(message):
     from tqdm import tqdm
 
     tqdm.write(f"pydbcnn: {message}", file=sys.stderr)
+
+
+def with_name(error, path):
+    """The message of an error, which says what file it is about."""
+    message = str(error) or type(error).__name__
+    return message if str(path) in message else f"{path}: {message}"
