@@ -16,6 +16,7 @@ from .parameters import ALL_PARAMETERS, PARAMETERS, checked_parameters, half_tur
 from .value import Value, check_number
 from .words import blur_in_words
 
+_STRENGTHS = {"gaussian": "sigma_major", "defocus": "radius", "motion": "length"}
 # Second moments that differ by less, as a share of their sum, show no direction.
 _ROUND = 1e-6
 
@@ -345,12 +346,7 @@ class Blur(Value):
             disk, the length of a motion, and `sigma` of other kernels. 0 for the kinds
             "none" and "unknown".
         """
-        strengths = {
-            "gaussian": self.sigma_major,
-            "defocus": self.radius,
-            "motion": self.length,
-        }
-        return strengths.get(self.kind, self.sigma)
+        return getattr(self, _STRENGTHS.get(self.kind, "sigma"))
 
     @property
     def direction(self):
