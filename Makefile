@@ -10,9 +10,10 @@
 #   make evaluate DATA=/path/to/test [SETS=Set5] [SIGMAS="0.8 1.6"] [RESULTS=out]
 #                              quality beside other methods; a part writes no report
 #                              unless RESULTS names a folder
-#   make train-models PHOTOS=/path/to/photographs [OUT=models]
-#                              the models that ship; takes hours, and goes on where it
-#                              was interrupted
+#   make train-models PHOTOS=/path/to/photographs [WITHOUT=/path/to/test] [OUT=models]
+#                              the models that ship, and what names blurs; takes hours,
+#                              and goes on where it was interrupted; photographs that
+#                              are in WITHOUT, too, are left out
 #   make docs                  the documentation, docs/_build/html
 #   make lint                  ruff and cython-lint
 #   make map                   the table of modules in CONTRIBUTING.md
@@ -90,6 +91,7 @@ evaluate: $(VENV)/.evaluate
 
 # The folder is asked for before anything is installed.
 OUT ?= models
+LEFT_OUT = $(if $(WITHOUT),--without "$(WITHOUT)")
 
 train-models: $(if $(PHOTOS),$(VENV)/.installed)
 	@if [ ! -d "$(PHOTOS)" ]; then \
@@ -98,7 +100,8 @@ train-models: $(if $(PHOTOS),$(VENV)/.installed)
 			'photographs, in it or below.' >&2; \
 		exit 2; \
 	fi
-	$(BIN)/python benchmarks/train_models.py "$(PHOTOS)" --out "$(OUT)"
+	$(BIN)/python benchmarks/train_namer.py "$(PHOTOS)" --out "$(OUT)" $(LEFT_OUT)
+	$(BIN)/python benchmarks/train_models.py "$(PHOTOS)" --out "$(OUT)" $(LEFT_OUT)
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

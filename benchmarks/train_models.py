@@ -24,11 +24,11 @@ from blur_examples import (
     train_blur_estimator,
 )
 from blur_examples import blurred as blurred_by
+from sharp_photos import sharp_photographs
 from sklearn.frozen import FrozenEstimator
 
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer, __version__
 from pydbcnn._estimators.deblurrer import fit_deblurrer
-from pydbcnn._photos import find_photos, read_photo
 from pydbcnn._pixels.opencv import import_cv2
 from pydbcnn._pixels.values import luminance
 from pydbcnn._training.checkpoint import Checkpoint
@@ -46,27 +46,6 @@ LEARNING = BLUR_AWARE | dict(
     random_state=0,
     verbose=True,
 )
-
-
-def sharp_photographs(folder, limit=None):
-    """All photographs of a folder and below, as 8-bit RGB."""
-    paths, problems = find_photos(folder, recursive=True)
-    if problems:
-        raise problems[0]
-    photos = [read_photo(path).pixels for path in paths[:limit]]
-    photos = [
-        photo
-        for photo in photos
-        if photo.ndim == 3
-        and photo.dtype == np.uint8
-        and min(photo.shape[:2]) >= SMALLEST
-    ]
-    if not photos:
-        raise SystemExit(
-            f"{folder} holds no 8-bit colour photograph of at least {SMALLEST} pixels "
-            "a side: name a folder that does."
-        )
-    return photos
 
 
 def copies(photos, n_copies):
@@ -161,6 +140,9 @@ def main(arguments=None):
     parser.add_argument("photos", type=Path, help="folder of sharp photographs")
     parser.add_argument("--out", type=Path, required=True, help="folder for the models")
     parser.add_argument(
+        "--without", type=Path, help="folder of photographs to leave out: a test set"
+    )
+    parser.add_argument(
         "--epochs", type=int, nargs=3, default=(16, 8, 5), help="of each model"
     )
     parser.add_argument("--copies", type=int, default=6, help="of each photograph")
@@ -168,7 +150,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
 
-    photos = sharp_photographs(options.photos, options.limit)
+    photos = sharp_photographs(
+        options.photos, SMALLEST, limit=options.limit, without=options.without
+    )
     sharp = copies(photos, options.copies)
     recipes = {"mild-fast": mild_fast, "mild": mild, "robust": robust}
     model = None

@@ -25,6 +25,7 @@ _HOMES = {
     "available_devices": ".backends",
     "datasets": ".datasets",
     "estimate_blur": "._blur_estimation.naming",
+    "estimate_noise": "._blur_estimation.naming",
     "metrics": ".metrics",
     "persistence": ".persistence",
     "pretrained": ".pretrained",

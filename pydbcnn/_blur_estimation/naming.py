@@ -1,30 +1,27 @@
-"""estimate_blur: which blur an image has, or each of its tiles."""
-
-from functools import cache
-from importlib.resources import files
+"""estimate_blur and estimate_noise: what happened to an image, or to its tiles."""
 
 import numpy as np
 
-from .._blur.blur import Blur
-from .._files import read_tensors
 from .._pixels.images import as_images
 from .._pixels.values import resolve_data_range
-from .regressor import BlurRegressor
-from .statistics import has_edges, seen_regions, statistics_of
+from .evidence import noise_of_image
+from .namer import shipped_namer
 from .tiles import check_tile_size, tile_grid
-
-_LOOKS_SHARP = 0.6  # sharp photographs look as if they had a blur of less than this
 
 
 def estimate_blur(images, *, tile_size=None, data_range=None):
-    """Estimate which blur images have, and how strong it is.
+    """Estimate which blur images have, how strong it is, and how noisy they are.
+
+    The power spectrum of the most textured places is compared with those that sharp
+    photographs have after blurs of each kind, under the noise that is measured in quiet
+    places and the steps to which JPEG has rounded. Networks weigh what that tells.
 
     Parameters
     ----------
     images : array of shape (n, height, width[, channels]), or list of arrays
         Images of type uint8, uint16, float32 or float64. Three channels are taken for
         RGB, whose luminance counts; of other numbers, the mean counts. The CPU looks at
-        them: of images on a GPU no more is copied than that, a million pixels each.
+        them: of images on a GPU no more is copied than that, some 600000 pixels each.
     tile_size : int, default=None
         Side in pixels, at least 32, of tiles that are looked at one by one, for a blur
         that varies over the image. None looks at each image as a whole.
@@ -35,9 +32,10 @@ def estimate_blur(images, *, tile_size=None, data_range=None):
     Returns
     -------
     blurs : list of Blur, or list of array of shape (rows, columns)
-        One for each image; with `tile_size` an array of them, of type object, with one
-        for each tile. The kind is "none" for an image that looks sharp, and "unknown"
-        for one of which nothing can be told, such as a clear sky.
+        One for each image, with its `confidence` and the `noise`; with `tile_size` an
+        array of them, of type object, with one for each tile. The kind is "none" for an
+        image that looks sharp, and "unknown" for one of which nothing can be told:
+        plain areas, drawings, text, noise alone, and less than 64 pixels a side.
 
     Raises
     ------
@@ -61,40 +59,66 @@ def estimate_blur(images, *, tile_size=None, data_range=None):
     """
     checked = as_images(images, "images")
     scale = resolve_data_range(data_range, checked.dtype)
+    name = shipped_namer().name
     if tile_size is None:
-        return [_name(image, scale) for image in checked.each()]
+        return [name(image, scale) for image in checked.each()]
     check_tile_size(tile_size)
-    return [_name_tiles(image, scale, tile_size) for image in checked.each()]
+    return [_name_tiles(name, image, scale, tile_size) for image in checked.each()]
 
 
-def _name_tiles(image, data_range, tile_size):
+def _name_tiles(name, image, data_range, tile_size):
     rows, columns = tile_grid(image.shape[:2], tile_size)
     blurs = np.empty((len(rows), len(columns)), dtype=object)
     for row, down in enumerate(rows):
         for column, across in enumerate(columns):
-            blurs[row, column] = _name(image[down, across], data_range)
+            blurs[row, column] = name(image[down, across], data_range)
     return blurs
 
 
-def _name(image, data_range):
-    """The blur of an image of shape (height, width, channels)."""
-    regions = seen_regions(image, data_range)
-    if not has_edges(regions):
-        return Blur.unknown()
-    sigma = _regressor().sigma_of_statistics(statistics_of(regions))
-    return Blur.gaussian(sigma) if sigma >= _LOOKS_SHARP else Blur.none()
+def estimate_noise(images, *, data_range=None):
+    """Measure the noise of images in their quiet places.
 
+    Of blocks of 16 x 16 pixels without clipped ones, those with least power of low
+    frequencies are quiet. The power of their high frequencies is that of the noise,
+    whatever its colour: white, demosaiced, or what JPEG has left of it.
 
-@cache
-def _regressor():
-    """What a model has learned that knows noise, JPEG and other blurs."""
-    path = files("pydbcnn") / "weights" / "robust.safetensors"
-    tensors, _ = read_tensors(path, "pydbcnn-model", 2)
-    prefix = "blur."
-    return BlurRegressor.from_tensors(
-        {
-            name.removeprefix(prefix): array
-            for name, array in tensors.items()
-            if name.startswith(prefix)
-        }
-    )
+    Parameters
+    ----------
+    images : array of shape (n, height, width[, channels]), or list of arrays
+        Images of type uint8, uint16, float32 or float64. The CPU looks at them: of
+        images on a GPU no more is copied than that, some 600000 pixels each.
+    data_range : float, default=None
+        The pixel value that counts as white. None means the largest value of an
+        integer type, and 1.0 for floats.
+
+    Returns
+    -------
+    noises : list of Noise
+        One for each image, in levels: 255 of them make white. Of an image in which
+        nothing is quiet, fine texture is taken for noise. Images of less than 16 pixels
+        a side show none.
+
+    Raises
+    ------
+    ValueError
+        When these are no images.
+    TypeError
+        When pixels are of another type.
+
+    See Also
+    --------
+    estimate_blur : The blur, and with it the noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pydbcnn import GaussianBlurTransformer, NoiseTransformer, estimate_noise
+    >>> from pydbcnn.datasets import load_sample_images
+    >>> blurred = GaussianBlurTransformer(sigma=2.0).transform(load_sample_images())
+    >>> noisy = NoiseTransformer(3 / 255, random_state=0).transform(blurred)
+    >>> [round(noise.std) for noise in estimate_noise(noisy)]
+    [3, 3]
+    """
+    checked = as_images(images, "images")
+    scale = resolve_data_range(data_range, checked.dtype)
+    return [noise_of_image(image, scale) for image in checked.each()]

@@ -1,0 +1,171 @@
+"""Trains what names blurs: python benchmarks/train_namer.py PHOTOS --out FOLDER
+
+PHOTOS is a folder of sharp photographs. All is drawn from the seed, so the same
+photographs give the same file. It learns what the spectra of sharp photographs are
+like; looks at many examples of photographs, blurred, noisy and compressed, and of
+drawings; and trains small networks on what it saw.
+"""
+
+import argparse
+import json
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from namer_examples import DRAWN, SMALLEST, drawing, photograph
+from quality.workers import workers
+from safetensors.numpy import save
+from sharp_photos import sharp_photographs
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from pydbcnn import __version__
+from pydbcnn._blur_estimation.evidence import evidence_of
+from pydbcnn._blur_estimation.namer import (
+    CLASSES,
+    FORMAT,
+    FORMAT_VERSION,
+    KindClassifier,
+    Namer,
+    WidthRegressor,
+)
+from pydbcnn._blur_estimation.regions import regions_of
+from pydbcnn._blur_estimation.regressor import to_target
+from pydbcnn._blur_estimation.sharp_spectra import SharpSpectra
+from pydbcnn._blur_estimation.textures import texture_of
+from pydbcnn._files import write_whole
+from pydbcnn._progress import progress_bar
+from pydbcnn.backends.threads import thread_count
+
+NAME = "namer.safetensors"
+LARGE = 300  # pixels of a side of photographs whose spectra are learned
+ROUNDING = 1 / 12  # what rounding to 8 bits adds to a spectrum
+N_MEMBERS, HIDDEN = 4, (96, 48)
+ALPHA, BATCH_SIZE = 0.05, 128
+RATES = ((2e-3, 60), (2e-4, 15))  # of the solver, and epochs
+CHUNK = 250
+CONSTANT = 1e-6  # deviation of a statistic that differs by rounding alone
+GAUSSIAN = ("none", "round", "oblong")  # kinds whose width is learned
+
+
+def learn_spectra(photos):
+    """What the spectra of sharp photographs are like."""
+    logs = []
+    for photo in photos:
+        if max(photo.shape[:2]) < LARGE:
+            continue
+        texture = texture_of([region.luminance for region in regions_of(photo, 255.0)])
+        logs.append(np.log(np.maximum(texture.power - ROUNDING, ROUNDING / 100)))
+    return SharpSpectra.learn(np.array(logs))
+
+
+def example(index, photos, spectra):
+    """Statistics of an example, its class and its equivalent sigma, or None."""
+    generator = np.random.default_rng(1000 + index)
+    if generator.random() < DRAWN:
+        image, kind, sigma = drawing(generator), "unknown", 0.0
+    else:
+        image, blur = photograph(photos[index % len(photos)], generator)
+        kind, sigma = class_of(blur), blur.sigma
+    statistics = evidence_of(image[..., :3], 255.0, spectra).statistics
+    return None if statistics is None else (statistics, CLASSES.index(kind), sigma)
+
+
+def class_of(blur):
+    """The class of a blur, of which a Gaussian has two."""
+    if blur.kind != "gaussian":
+        return blur.kind
+    return "round" if blur.angle is None else "oblong"
+
+
+def look_at(photos, spectra, n_examples):
+    """Statistics, classes and sigmas of all examples, in their order."""
+    look = partial(example, photos=photos, spectra=spectra)
+    with workers(thread_count(), 1) as pool:
+        # Few parts: each takes all photographs along.
+        found = pool.map(look, range(n_examples), chunksize=CHUNK)
+        rows = list(progress_bar(found, total=n_examples, unit=" examples"))
+    statistics, classes, sigmas = zip(*filter(None, rows), strict=True)
+    return np.array(statistics), np.array(classes), np.array(sigmas)
+
+
+def learn_namer(spectra, statistics, classes, sigmas):
+    """Networks that read statistics."""
+    deviation = statistics.std(axis=0)
+    scale = np.where(deviation > CONSTANT, deviation, 1.0)
+    empty = KindClassifier(statistics.mean(axis=0), scale, ())
+    inputs = empty.standardise(statistics)
+    classifiers = [
+        trained(MLPClassifier, seed, inputs, classes) for seed in range(N_MEMBERS)
+    ]
+    of_width = np.isin(classes, [CLASSES.index(kind) for kind in GAUSSIAN])
+    regressors = [
+        trained(MLPRegressor, seed, inputs[of_width], to_target(sigmas[of_width]))
+        for seed in range(N_MEMBERS)
+    ]
+    return Namer(
+        spectra,
+        KindClassifier(empty.mean, empty.scale, tuple(map(layers_of, classifiers))),
+        WidthRegressor(empty.mean, empty.scale, tuple(map(layers_of, regressors))),
+    )
+
+
+def trained(kind, seed, inputs, targets):
+    """A network of scikit-learn's, at falling rates."""
+    network = kind(
+        hidden_layer_sizes=HIDDEN,
+        alpha=ALPHA,
+        batch_size=BATCH_SIZE,
+        tol=0.0,
+        n_iter_no_change=max(epochs for _, epochs in RATES),
+        warm_start=True,
+        random_state=seed,
+    )
+    for rate, epochs in RATES:
+        network.set_params(learning_rate_init=rate, max_iter=epochs)
+        with warnings.catch_warnings():  # to end at max_iter is the plan
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            network.fit(inputs, targets)
+    return network
+
+
+def layers_of(network):
+    """Weights and biases of a network of scikit-learn's."""
+    return tuple(zip(network.coefs_, network.intercepts_, strict=True))
+
+
+def main(arguments=None):
+    """Train the namer, unless it is there."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", type=Path, help="folder of sharp photographs")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the file")
+    parser.add_argument(
+        "--without", type=Path, help="folder of photographs to leave out: a test set"
+    )
+    parser.add_argument("--examples", type=int, default=9000)
+    parser.add_argument("--limit", type=int, help="of photographs, for a trial")
+    options = parser.parse_args(arguments)
+    path = options.out / NAME
+    if path.exists():
+        print(f"{path} is there already")
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
+    photos = sharp_photographs(
+        options.photos, SMALLEST, limit=options.limit, without=options.without
+    )
+    spectra = learn_spectra(photos)
+    namer = learn_namer(spectra, *look_at(photos, spectra, options.examples))
+    notes = {"photographs": len(photos), "examples": options.examples, "seed": 1000}
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "training": json.dumps(notes | {"pydbcnn": __version__}),
+    }
+    write_whole(path, save(namer.tensors(), metadata))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""All that speaks for or against a blur, as numbers that a network can weigh."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._blur.noise import Noise
+from .frequencies import RADII, SIDE, USED
+from .likelihood import Seen, best_of_each_kind
+from .quantisation import jpeg_quality, quantisation_noise
+from .quiet import noise_of
+from .regions import regions_of
+from .shapes import KINDS
+from .sharp_spectra import FUNCTIONS, N_RADIAL
+from .textures import texture_of
+
+_ROUNDING = 1 / 12  # variance of rounding to whole levels
+_FINEST = 0.42  # cycles a pixel from which on most blurs leave noise alone
+_FLAT = 1e-3  # levels squared of contrast, below which there is nothing to see
+_CLIPPED = (1.0, 254.0)
+_MOST = 8.0  # of logarithms of signal over noise
+N_STATISTICS = 53
+_COMMON = 8  # levels that a drawing has most of its pixels in
+
+
+class Evidence(NamedTuple):
+    """What a photograph shows of its blur and its noise.
+
+    Attributes
+    ----------
+    fits : dict of Fit, or None
+        The best blur of each kind; None where nothing can be told.
+    statistics : array of shape (N_STATISTICS,), or None
+        What `Namer` weighs.
+    noise : Noise
+    """
+
+    fits: dict | None
+    statistics: np.ndarray | None
+    noise: Noise
+
+
+def evidence_of(image, data_range, spectra):
+    """Look at a photograph.
+
+    Parameters
+    ----------
+    image : array of shape (height, width, channels)
+    data_range : float
+        The pixel value that counts as white.
+    spectra : SharpSpectra
+
+    Returns
+    -------
+    evidence : Evidence
+    """
+    regions = regions_of(image, data_range)
+    rounded = is_rounded(image)
+    noise = _noise(regions, rounded)
+    planes = [region.luminance for region in regions]
+    texture = texture_of(planes)
+    if texture is None or texture.contrast < _FLAT:
+        return Evidence(None, None, noise)
+    quality = jpeg_quality(planes)
+    seen = _seen(texture, noise, quality, rounded)
+    fits = best_of_each_kind(seen, spectra)
+    statistics = np.concatenate(
+        [
+            _energies(fits),
+            _parameters(fits),
+            _spectra(fits, spectra),
+            _signals(seen),
+            _circumstances(texture, quality, noise.std),
+            _drawn(regions),
+        ]
+    )
+    return Evidence(fits, statistics, noise)
+
+
+def noise_of_image(image, data_range):
+    """The noise of an image: see `evidence_of`."""
+    return _noise(regions_of(image, data_range), is_rounded(image))
+
+
+def is_rounded(image):
+    """Whether pixels are whole levels of 8 bits."""
+    return image.dtype == np.uint8
+
+
+def _noise(regions, rounded):
+    std, spectrum = noise_of(regions, rounded)
+    return Noise(round(std, 2), spectrum)
+
+
+def _seen(texture, quiet, quality, rounded):
+    """The spectrum of textured places, and what of it is noise."""
+    noise = quiet.power((SIDE, SIDE))[USED]
+    if quality is not None:
+        noise = np.maximum(noise, quantisation_noise(quality))
+    noise = np.maximum(noise, _ROUNDING if rounded else _ROUNDING / 100)
+    if quality is None:
+        finest = RADII > _FINEST
+        # Textured places have no less noise than quiet ones: if they hold less power,
+        # the quiet ones were not so quiet.
+        noise = noise * min(texture.power[finest].mean() / noise[finest].mean(), 1.0)
+    return Seen(texture.power, noise, quality is not None)
+
+
+def _energies(fits):
+    energies = np.array([fits[kind].energy for kind in KINDS])
+    best = energies.min()
+    return np.concatenate([np.log1p(energies - best), [np.log1p(max(best, 0.0))]])
+
+
+def _parameters(fits):
+    """Sizes of the best blurs; directions say nothing."""
+    (sigma,), (one, other, _) = fits["round"].parameters, fits["oblong"].parameters
+    (radius,), (length, _) = fits["defocus"].parameters, fits["motion"].parameters
+    return np.array(
+        [
+            sigma,
+            max(one, other),
+            min(one, other),
+            np.log(max(one, other) / min(one, other)),
+            radius,
+            length,
+        ]
+    )
+
+
+def _spectra(fits, spectra):
+    """What the photograph would be like if it were sharp, or were as little blurred."""
+    shapes = []
+    for kind in ("none", "round"):
+        away = (fits[kind].coefficients - spectra.mean)[:N_RADIAL]
+        shapes.append(away - away.mean())
+    unusual = [np.log1p(spectra.energy(fits[kind].coefficients)) for kind in KINDS]
+    noises = [fits[kind].log_noise for kind in ("none", "round")]
+    return np.concatenate([*shapes, unusual, noises])
+
+
+def _signals(seen):
+    """Logarithm of power over noise, over the radius."""
+    above = np.clip(np.log(seen.power / seen.noise), 0.0, _MOST)
+    hats = FUNCTIONS[:, :N_RADIAL]
+    return (above[:, np.newaxis] * hats).sum(axis=0) / hats.sum(axis=0)
+
+
+def _circumstances(texture, quality, std):
+    return np.array(
+        [
+            1.0 if quality is None else quality / 100,
+            np.log(std + 0.1),
+            np.log(texture.n_blocks),
+            np.log(texture.contrast),
+        ]
+    )
+
+
+def _drawn(regions):
+    """What tells drawings and text from photographs: pixels that are just alike."""
+    planes = [region.luminance for region in regions]
+    values = np.concatenate([plane.ravel() for plane in planes])
+    inside = (values > _CLIPPED[0]) & (values < _CLIPPED[1])
+    alike, n_pairs = 0, 1
+    for plane in planes:
+        pair = (plane[:, 1:] > _CLIPPED[0]) & (plane[:, 1:] < _CLIPPED[1])
+        alike += np.count_nonzero(pair & (plane[:, 1:] == plane[:, :-1]))
+        n_pairs += np.count_nonzero(pair)
+    counts = np.sort(np.bincount(values.astype(np.int64), minlength=256))
+    return np.array(
+        [
+            alike / n_pairs,
+            counts[-_COMMON:].sum() / len(values),
+            inside.mean(),
+        ]
+    )
