@@ -1,6 +1,7 @@
-"""Compare the quality of the models that ship with that of other methods.
+"""Compare the models that ship with other methods, and names of blurs with the truth.
 
-python benchmarks/evaluate.py DATA [--sets Set5] [--sigmas 0.8 1.6] [--results DIR]
+python benchmarks/evaluate.py DATA [--sets Set5] [--sigmas 0.8 1.6] [--only naming]
+    [--photos FOLDER] [--results DIR]
 """
 
 import argparse
@@ -10,7 +11,17 @@ from pathlib import Path
 
 import machine
 import report
-from quality import chart, crops, measuring, methods, pages, protocol, tables
+from quality import (
+    chart,
+    crops,
+    measuring,
+    methods,
+    naming,
+    naming_tables,
+    pages,
+    protocol,
+    tables,
+)
 from quality.photos import find_sets
 from quality.times import measure_times
 from quality.workers import workers
@@ -27,6 +38,11 @@ PUBLISHED = {
     "quality.svg": ROOT / "docs" / "images" / "quality.svg",
     "crops.png": ROOT / "docs" / "images" / "crops.png",
 }
+PUBLISHED_NAMING = {
+    "naming.md": ROOT / "benchmarks" / "results" / "naming.md",
+    "naming.inc": ROOT / "docs" / "naming.inc",
+}
+NAMING_TITLE = "Names of blurs"
 PUBLISHED_SETS = {"Set5": 5, "McMaster": 18, "CBSD68": 68}
 NOISY_SIGMAS = (1.2, 2.4)
 FULL_ROUNDS = 5
@@ -38,24 +54,52 @@ def main(arguments=None):
     """Measure, print the tables and write what is to be published."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    start = machine.core_seconds()
+    if options.photos and options.only == "restoring":
+        parser.error("--photos: names of blurs are left out by --only restoring")
     try:
         sets = find_sets(options.data, options.sets)
+        files = naming.find_files(options.photos)
     except ValueError as error:
         parser.error(str(error))
+    if options.only in (None, "restoring"):
+        report_restoring(sets, options)
+    if options.only in (None, "naming"):
+        report_naming(sets, files, options)
+
+
+def report_restoring(sets, options):
+    """What the models make of blurred photographs, beside other methods."""
+    start = machine.core_seconds()
     results = measure(sets, options)
-    about = {
+    about = _about(options, start)
+    parts = tables.parts(results)
+    print(pages.markdown(about, parts))
+    reason = incomplete(results.sets, results.sigmas, options.rounds)
+    if places := _places(PUBLISHED, reason, options):
+        write(places, about, parts, results)
+
+
+def report_naming(sets, files, options):
+    """What is read of blurs that are known, and of photographs of which nothing is."""
+    start = machine.core_seconds()
+    results = measure_naming(sets, files, options)
+    about = _about(options, start)
+    parts = naming_tables.parts(results)
+    of_files = [naming_tables.files_part(results.files)] if results.files else []
+    text = pages.markdown(about, parts + of_files, NAMING_TITLE, naming_tables.PROTOCOL)
+    print(text)
+    reason = incomplete_sets(results.sets)
+    if places := _places(PUBLISHED_NAMING, reason, options):
+        # Photographs of someone's own belong into no report but someone's own.
+        write_naming(places, about, parts + (of_files if options.results else []))
+
+
+def _about(options, start):
+    return {
         "date": datetime.date.today().isoformat(),
         "command": command(options),
         **machine.describe(start, PACKAGES),
     }
-    parts = tables.parts(results)
-    print(pages.markdown(about, parts))
-    places, reason = _places(results, options)
-    if places:
-        write(places, about, parts, results)
-    if reason:
-        print(f"Nothing was written, since {reason}: --results DIR takes any report.")
 
 
 def build_parser():
@@ -63,9 +107,10 @@ def build_parser():
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         epilog="A complete run, over all sets of the report and all sigmas, replaces "
-        "the published report: benchmarks/results/quality.md, docs/quality.inc and two "
-        "pictures in docs/images. Any other run prints its tables and writes nothing, "
-        "unless --results names a folder.",
+        "the published reports: benchmarks/results/quality.md, docs/quality.inc and "
+        "two pictures in docs/images; benchmarks/results/naming.md and "
+        "docs/naming.inc. Any other run prints its tables and writes nothing, unless "
+        "--results names a folder.",
     )
     add = parser.add_argument
     add(
@@ -81,7 +126,7 @@ def build_parser():
         type=_sigma,
         metavar="SIGMA",
         default=list(protocol.SIGMAS),
-        help="of the blur, in pixels (default: %(default)s)",
+        help="of the blur to be restored, in pixels (default: %(default)s)",
     )
     add("--jobs", type=_count, default=usable_processors(), help="processes at once")
     add(
@@ -89,6 +134,21 @@ def build_parser():
         type=_count_or_none,
         default=FULL_ROUNDS,
         help="calls that are timed, 0 for none (default: %(default)s)",
+    )
+    add(
+        "--only",
+        choices=["restoring", "naming"],
+        help="one of the two reports: what restoring reaches, or how well blurs are "
+        "named (default: both)",
+    )
+    add(
+        "--photos",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="folders of photographs whose blur nobody knows: what is read of them is "
+        "printed, and written where --results says",
     )
     add("--results", type=Path, metavar="DIR", help="folder for the report")
     return parser
@@ -119,6 +179,10 @@ def command(options):
         words.append(f'SETS="{" ".join(options.sets)}"')
     if sorted(options.sigmas) != sorted(protocol.SIGMAS):
         words.append(f'SIGMAS="{" ".join(f"{s:g}" for s in options.sigmas)}"')
+    if options.only:
+        words.append(f"ONLY={options.only}")
+    if options.photos:
+        words.append("PHOTOS=/path/to/photos")
     return " ".join(words)
 
 
@@ -163,12 +227,23 @@ def noisy_cases(photos, sigmas, models):
     ]
 
 
-def _places(results, options):
-    """Where the files of the report go, or why they go nowhere."""
+def measure_naming(sets, files, options):
+    """Everything that the report on names shows, as `naming_tables.NamingResults`."""
+    with workers(options.jobs, n_threads=1) as pool:
+        readings = naming.read_cases(naming.naming_cases(sets), pool)
+        file_readings = naming.read_files(files, pool)
+    sizes = {name: len(photos) for name, photos in sets.items()}
+    return naming_tables.NamingResults(sizes, readings, file_readings)
+
+
+def _places(published, reason, options):
+    """Where the files of a report go; empty if nowhere, after saying why."""
     if options.results is not None:
-        return {name: options.results / name for name in PUBLISHED}, None
-    reason = incomplete(results.sets, results.sigmas, options.rounds)
-    return ({}, reason) if reason else (PUBLISHED, None)
+        return {name: options.results / name for name in published}
+    if reason:
+        print(f"Nothing was written, since {reason}: --results DIR takes any report.")
+        return {}
+    return published
 
 
 def incomplete(sets, sigmas, rounds):
@@ -181,14 +256,21 @@ def incomplete(sets, sigmas, rounds):
     sigmas : list of float
     rounds : int
     """
-    if sets != PUBLISHED_SETS:
-        listed = ", ".join(f"{name} ({n})" for name, n in PUBLISHED_SETS.items())
-        return f"the report is of the sets {listed}"
+    if reason := incomplete_sets(sets):
+        return reason
     if sigmas != list(protocol.SIGMAS):
         return "it is of other sigmas"
     if rounds < FULL_ROUNDS:
         return f"there were fewer than {FULL_ROUNDS} rounds"
     return None
+
+
+def incomplete_sets(sets):
+    """Why these sets are not those of the published reports, or None."""
+    if sets == PUBLISHED_SETS:
+        return None
+    listed = ", ".join(f"{name} ({n})" for name, n in PUBLISHED_SETS.items())
+    return f"the report is of the sets {listed}"
 
 
 def write(places, about, parts, results):
@@ -203,8 +285,24 @@ def write(places, about, parts, results):
         svg = chart.chart(results.sets, results.models, results.scores)
         report.write(places["quality.svg"], svg)
     save_png(places["crops.png"], crops.picture(), overwrite=True)
-    for name in places:
-        print(f"written: {os.path.relpath(places[name])}")
+    _say_written(places)
+
+
+def write_naming(places, about, parts):
+    """Write the report on names; each file appears whole or not at all."""
+    protocol = naming_tables.PROTOCOL
+    texts = {
+        "naming.md": pages.markdown(about, parts, NAMING_TITLE, protocol),
+        "naming.inc": pages.restructured_text(about, parts, protocol),
+    }
+    for name, text in texts.items():
+        report.write(places[name], text.encode())
+    _say_written(places)
+
+
+def _say_written(places):
+    for path in places.values():
+        print(f"written: {os.path.relpath(path)}")
 
 
 if __name__ == "__main__":

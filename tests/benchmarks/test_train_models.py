@@ -59,12 +59,12 @@ def weights_in(folder):
 
 
 def test_small_and_grey_photographs_are_left_out(photos, tmp_path):
-    shapes = [photo.shape for photo in train_models.sharp_photographs(photos)]
+    shapes = [photo.shape for photo in sharp_photographs(photos, train_models.SMALLEST)]
     assert shapes == [(120, 120, 3)] * 3
     (tmp_path / "none").mkdir()
     (photos / "small.png").rename(tmp_path / "none" / "small.png")
     with pytest.raises(SystemExit, match=r"none holds no .* at least 120 pixels"):
-        train_models.sharp_photographs(tmp_path / "none")
+        sharp_photographs(tmp_path / "none", train_models.SMALLEST)
 
 
 @pytest.mark.usefixtures("little")
