@@ -8,13 +8,12 @@ from .._blur.noise import Noise
 from .frequencies import RADII, SIDE, USED
 from .likelihood import Seen, best_of_each_kind
 from .quantisation import jpeg_quality, quantisation_noise
-from .quiet import noise_of
+from .quiet import ROUNDING, Quiet, noise_of
 from .regions import regions_of
 from .shapes import KINDS
 from .sharp_spectra import FUNCTIONS, N_RADIAL
 from .textures import texture_of
 
-_ROUNDING = 1 / 12  # variance of rounding to whole levels
 _FINEST = 0.42  # cycles a pixel from which on most blurs leave noise alone
 _FLAT = 1e-3  # levels squared of contrast, below which there is nothing to see
 _CLIPPED = (1.0, 254.0)
@@ -28,16 +27,23 @@ class Evidence(NamedTuple):
 
     Attributes
     ----------
+    seen : Seen, or None
+        The spectrum of textured places; None where nothing can be told.
     fits : dict of Fit, or None
-        The best blur of each kind; None where nothing can be told.
+        The best blur of each kind.
     statistics : array of shape (N_STATISTICS,), or None
         What `Namer` weighs.
-    noise : Noise
+    quiet : Quiet
+        What quiet places hold.
+    quality : int or None
+        Of the JPEG that the image was.
     """
 
+    seen: Seen | None
     fits: dict | None
     statistics: np.ndarray | None
-    noise: Noise
+    quiet: Quiet
+    quality: int | None
 
 
 def evidence_of(image, data_range, spectra):
@@ -55,14 +61,18 @@ def evidence_of(image, data_range, spectra):
     evidence : Evidence
     """
     regions = regions_of(image, data_range)
-    rounded = is_rounded(image)
-    noise = _noise(regions, rounded)
+    quiet = noise_of(regions, is_rounded(image))
+    if is_rounded(image):
+        seen_quiet = quiet
+    else:  # What weighs the evidence has learned from images of 8 bits.
+        regions = [region.rounded() for region in regions]
+        seen_quiet = noise_of(regions, True)
     planes = [region.luminance for region in regions]
     texture = texture_of(planes)
     if texture is None or texture.contrast < _FLAT:
-        return Evidence(None, None, noise)
+        return Evidence(None, None, None, quiet, None)
     quality = jpeg_quality(planes)
-    seen = _seen(texture, noise, quality, rounded)
+    seen = _seen(texture, seen_quiet.spectrum, quality)
     fits = best_of_each_kind(seen, spectra)
     statistics = np.concatenate(
         [
@@ -70,16 +80,11 @@ def evidence_of(image, data_range, spectra):
             _parameters(fits),
             _spectra(fits, spectra),
             _signals(seen),
-            _circumstances(texture, quality, noise.std),
+            _circumstances(texture, quality, seen_quiet.std),
             _drawn(regions),
         ]
     )
-    return Evidence(fits, statistics, noise)
-
-
-def noise_of_image(image, data_range):
-    """The noise of an image: see `evidence_of`."""
-    return _noise(regions_of(image, data_range), is_rounded(image))
+    return Evidence(seen, fits, statistics, quiet, quality)
 
 
 def is_rounded(image):
@@ -87,17 +92,12 @@ def is_rounded(image):
     return image.dtype == np.uint8
 
 
-def _noise(regions, rounded):
-    std, spectrum = noise_of(regions, rounded)
-    return Noise(round(std, 2), spectrum)
-
-
-def _seen(texture, quiet, quality, rounded):
+def _seen(texture, quiet, quality):
     """The spectrum of textured places, and what of it is noise."""
+    quiet = Noise(0.0, np.maximum(quiet, ROUNDING))
     noise = quiet.power((SIDE, SIDE))[USED]
     if quality is not None:
         noise = np.maximum(noise, quantisation_noise(quality))
-    noise = np.maximum(noise, _ROUNDING if rounded else _ROUNDING / 100)
     if quality is None:
         finest = RADII > _FINEST
         # Textured places have no less noise than quiet ones: if they hold less power,

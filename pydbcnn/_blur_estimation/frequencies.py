@@ -21,7 +21,8 @@ def _grid():
     return np.meshgrid(down, across, indexing="ij")
 
 
-_DOWN, _ACROSS = _grid()
+PLANE = _grid()  # all of half a spectrum, of shape (64, 33) each
+_DOWN, _ACROSS = PLANE
 _RADII = np.hypot(_DOWN, _ACROSS)
 USED = (
     (_RADII > _LOWEST)
@@ -54,12 +55,17 @@ def log_gain(kernel):
     log_gain : array of shape (n_frequencies,), float64
         As the window shows it, which spreads each frequency a little.
     """
+    return np.log(np.maximum(power_gain(kernel)[USED], _LEAST_GAIN))
+
+
+def power_gain(kernel):
+    """The power that a blur leaves, of half a spectrum of shape (64, 33)."""
     spectrum = np.fft.rfft2(kernel, (SIDE, SIDE))
     power = spectrum.real**2 + spectrum.imag**2
     beside = np.roll(power, 1, axis=0) + np.roll(power, -1, axis=0)
     power = _NEIGHBOUR * beside + _ITSELF * power
-    # The first and the last column are beside no frequency that is used.
+    # The first and the last column, which are beside no frequency that is used, stay.
     power[:, 1:-1] = (
         _NEIGHBOUR * (power[:, :-2] + power[:, 2:]) + _ITSELF * power[:, 1:-1]
     )
-    return np.log(np.maximum(power[USED], _LEAST_GAIN))
+    return power

@@ -14,11 +14,12 @@ import numpy as np
 
 from .._blur.blur import Blur
 from .._files import read_tensors
-from .evidence import N_STATISTICS, evidence_of
+from .evidence import N_STATISTICS, evidence_of, is_rounded
 from .networks import Networks
 from .regressor import to_sigma
 from .shapes import KINDS
 from .sharp_spectra import SharpSpectra
+from .whole_noise import whole_noise
 
 FORMAT, FORMAT_VERSION = "pydbcnn-blur-namer", 1
 CLASSES = (*KINDS, "unknown")
@@ -82,12 +83,13 @@ class Namer:
         """
         evidence = evidence_of(image, data_range, self.spectra)
         if evidence.statistics is None or min(image.shape[:2]) < _SMALLEST:
-            return Blur.unknown(noise=evidence.noise)
+            return Blur.unknown(noise=_noise(image, evidence))
         probabilities = self.classifier.probabilities(evidence.statistics)
         best = int(np.argmax(probabilities))
+        noise = _noise(image, evidence, CLASSES[best])
         parameters = self._parameters(CLASSES[best], evidence)
         confidence = round(float(probabilities[best]), _ROUNDED)
-        return Blur(**parameters, confidence=confidence, noise=evidence.noise)
+        return Blur(**parameters, confidence=confidence, noise=noise)
 
     def _parameters(self, kind, evidence):
         """What `Blur` takes, in digits that mean something."""
@@ -157,6 +159,14 @@ class Namer:
                 f"the namer of blurs has unexpected arrays {sorted(arrays)}"
             )
         return cls(spectra, *networks)
+
+
+def _noise(image, evidence, kind="unknown"):
+    fit = None if kind == "unknown" else evidence.fits[kind]
+    n_rounded = image.shape[2] if is_rounded(image) else 0
+    return whole_noise(
+        evidence.quiet, evidence.seen, fit, kind, evidence.quality, n_rounded
+    )
 
 
 def _gaussian(found, sigma):

@@ -1,5 +1,7 @@
 """The noise of a photograph, measured in its quiet places."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .frequencies import hann_window
@@ -17,7 +19,7 @@ _LEAST = 0.1
 # frequency has it between the first two, as after demosaicing: by this share of their
 # distance, and not beyond this factor.
 _ONWARD, _MOST = 0.7, 2.5
-_ROUNDING = 1 / 12  # variance of rounding to whole levels
+ROUNDING = 1 / 12  # variance of rounding to whole levels
 
 
 def _rings():
@@ -28,20 +30,43 @@ def _rings():
     return np.hypot(down[:, np.newaxis], across) * _SIDE, times
 
 
-_RINGS, _TIMES = _rings()
-_LOW = (_RINGS >= 0.9) & (_RINGS <= 2.3)
-_BASE = _RINGS < 3.5  # where quiet places hold slopes and shades, too
+_RINGS, TIMES = _rings()
+LOW = (_RINGS >= 0.9) & (_RINGS <= 2.3)
+BASE = _RINGS < 3.5  # where quiet places hold slopes and shades, too
 # Periods in a block from and to, and what the tenth part of the distribution of a
 # block's power is of its mean in white noise (22500 blocks of normal noise).
-_BANDS = [
+BANDS = [
     ((low <= _RINGS) & (high > _RINGS), least)
     for low, high, least in ((3.5, 5, 0.593), (5, 7, 0.695), (7, 99, 0.719))
 ]
 _WINDOW = hann_window(_SIDE)
 
 
+class Quiet(NamedTuple):
+    """What quiet places hold.
+
+    Attributes
+    ----------
+    std : float
+        Standard deviation of a channel in levels, beyond that of rounding.
+    spectrum : array of shape (16, 9), float64
+        Power of the luminance, levels squared, rounding included.
+    contrast : float
+        Power of the lowest frequencies, levels squared: what texture they have.
+    """
+
+    std: float
+    spectrum: np.ndarray
+    contrast: float
+
+
+def contrast_of(spectrum):
+    """The power of a spectrum at the frequencies by which places are called quiet."""
+    return float(np.average(spectrum[LOW], weights=TIMES[LOW]))
+
+
 def noise_of(regions, rounded):
-    """Spectrum and strength of the noise in the quiet places of regions.
+    """What the quiet places of regions hold.
 
     Parameters
     ----------
@@ -51,26 +76,23 @@ def noise_of(regions, rounded):
 
     Returns
     -------
-    std : float
-        Standard deviation of the noise of a channel, in levels, beyond that of
-        rounding.
-    spectrum : array of shape (16, 9), float64
-        Power of the noise of the luminance, levels squared, rounding included.
+    quiet : Quiet
     """
-    rounding = _ROUNDING if rounded else 0.0
+    rounding = ROUNDING if rounded else 0.0
     usable = [region for region in regions if min(region.luminance.shape) >= _SIDE]
     if not usable:
-        return 0.0, np.full(_RINGS.shape, rounding)
+        return Quiet(0.0, np.zeros(_RINGS.shape), 0.0)
     most = max(1, _MAX_BLOCKS // len(usable))
     places = [_places(region, most) for region in usable]
     planes = [region.luminance for region in usable]
     power = _power(_blocks(planes, places))
     quiet = _quietest(power)
+    contrast = contrast_of(power[quiet].mean(axis=0))
     spectrum = _spectrum(power[quiet])
-    variances = [_mean(channel) for channel in _channels(usable, places, quiet)]
-    variances = variances or [_mean(spectrum)]
+    variances = [mean_power(channel) for channel in _channels(usable, places, quiet)]
+    variances = variances or [mean_power(spectrum)]
     variance = np.mean([max(value - rounding, 0.0) for value in variances])
-    return float(np.sqrt(variance)), np.maximum(spectrum, rounding)
+    return Quiet(float(np.sqrt(variance)), spectrum, contrast)
 
 
 def _places(region, most):
@@ -136,7 +158,7 @@ def _quietest(power):
     It is independent of the higher ones in noise, by which that is measured: choosing
     does not bias the measure.
     """
-    low = (power[:, _LOW] * _TIMES[_LOW]).sum(axis=1)
+    low = (power[:, LOW] * TIMES[LOW]).sum(axis=1)
     n_quiet = min(len(power), max(round(_SHARE * len(power)), _FEWEST))
     return np.argsort(low, kind="stable")[:n_quiet]
 
@@ -144,19 +166,24 @@ def _quietest(power):
 def _spectrum(power):
     """The mean spectrum of quiet blocks, of what is noise in it."""
     spectrum = power.mean(axis=0)
-    for band, least_of_white in _BANDS:
-        powers = np.average(power[:, band], axis=1, weights=_TIMES[band])
+    for band, least_of_white in BANDS:
+        powers = np.average(power[:, band], axis=1, weights=TIMES[band])
         level = np.quantile(powers, _LEAST) / least_of_white
         measured = max(powers.mean(), 1e-300)
         spectrum[band] *= min(level / measured, 1.0)
-    first, second = (
-        np.average(spectrum[band], weights=_TIMES[band]) for band, _ in _BANDS[:2]
-    )
-    steeper = min(max(first / second, 1.0) ** _ONWARD, _MOST) if second > 0 else 1.0
-    spectrum[_BASE] = first * steeper
+    extend_to_base(spectrum)
     return spectrum
 
 
-def _mean(spectrum):
+def extend_to_base(spectrum):
+    """Fill in low frequencies, in place, from how the next ones fall."""
+    first, second = (
+        np.average(spectrum[band], weights=TIMES[band]) for band, _ in BANDS[:2]
+    )
+    steeper = min(max(first / second, 1.0) ** _ONWARD, _MOST) if second > 0 else 1.0
+    spectrum[BASE] = first * steeper
+
+
+def mean_power(spectrum):
     """The variance that belongs to half a spectrum."""
-    return float(np.average(spectrum, weights=_TIMES))
+    return float(np.average(spectrum, weights=TIMES))

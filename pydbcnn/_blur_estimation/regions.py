@@ -26,6 +26,10 @@ class Region(NamedTuple):
     channels: np.ndarray
     luminance: np.ndarray
 
+    def rounded(self):
+        """The same as an image of 8 bits has it."""
+        return _region(np.rint(self.channels))
+
 
 def regions_of(image, data_range):
     """The parts of an image that are looked at.
@@ -68,5 +72,9 @@ def _starts(size):
 def _in_levels(part, data_range):
     with np.errstate(over="ignore"):  # beyond all numbers is white, too
         levels = np.clip(part * np.float32(255 / data_range), 0, 255)
+    return _region(levels)
+
+
+def _region(levels):
     channels = np.ascontiguousarray(levels, np.float32)
-    return Region(channels, np.ascontiguousarray(grey(levels), np.float32))
+    return Region(channels, np.ascontiguousarray(grey(channels), np.float32))

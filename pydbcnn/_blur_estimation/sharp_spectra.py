@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .frequencies import ANGLES, RADII
+from .frequencies import ACROSS, DOWN
 from .products import gram, rows_times
 
 _RADIAL = (0.04, 0.07, 0.11, 0.16, 0.22, 0.28, 0.35, 0.42, 0.5)  # cycles a pixel
@@ -24,19 +24,32 @@ _HIGHEST = 1e6  # of logarithms and their variances
 _WIDENING, _CONTRAST, _LITTLE = 1.5, 4.0, 0.003
 
 
-def _hats(knots):
+def functions_at(down, across):
+    """The functions at some frequencies.
+
+    Parameters
+    ----------
+    down, across : array of shape (n,)
+        In cycles a pixel.
+
+    Returns
+    -------
+    functions : array of shape (n, N_FUNCTIONS)
+    """
+    logs = np.log(np.maximum(np.hypot(down, across), _RADIAL[0]))
+    angles = np.arctan2(down, across)
+    waves = [wave(period * angles) for period in _PERIODS for wave in (np.cos, np.sin)]
+    directed = [_hats(_ANGULAR, logs) * wave for wave in waves]
+    functions = np.concatenate([_hats(_RADIAL, logs), *directed]).T
+    return np.ascontiguousarray(functions)
+
+
+def _hats(knots, logs):
     """Functions that are 1 at one knot, 0 at the others, linear in log frequency."""
-    logs = np.log(knots)
-    return np.stack([np.interp(np.log(RADII), logs, row) for row in np.eye(len(knots))])
+    return np.stack([np.interp(logs, np.log(knots), row) for row in np.eye(len(knots))])
 
 
-def _functions():
-    waves = [wave(period * ANGLES) for period in _PERIODS for wave in (np.cos, np.sin)]
-    directed = [_hats(_ANGULAR) * wave for wave in waves]
-    return np.concatenate([_hats(_RADIAL), *directed]).T
-
-
-FUNCTIONS = np.ascontiguousarray(_functions())  # (n_frequencies, N_FUNCTIONS)
+FUNCTIONS = functions_at(DOWN, ACROSS)
 
 
 def coefficients_of(log_power):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import train_models
 from PIL import Image
+from sharp_photos import sharp_photographs
 
 from pydbcnn import BlurEstimator, DBCNNDeblurrer
 from pydbcnn._pixels.values import luminance
@@ -161,3 +162,16 @@ def test_grey_is_luminance_from_0_to_1(sharp):
         assert grey.dtype == np.float32
         expected = image @ [0.299, 0.587, 0.114] / 255
         np.testing.assert_allclose(grey, expected, atol=1e-6)
+
+
+def test_photographs_of_a_test_set_are_left_out(photos, tmp_path, capsys):
+    """By their pixels: sets call the same photograph by other names."""
+    test = tmp_path / "test" / "set"
+    test.mkdir(parents=True)
+    Image.open(photos / "1.png").save(test / "another.png")
+    found = sharp_photographs(photos, 120, without=test.parent)
+    kept = [np.asarray(Image.open(photos / f"{index}.png")) for index in (0, 2)]
+    assert len(found) == len(kept)
+    for photo, expected in zip(found, kept, strict=True):
+        np.testing.assert_array_equal(photo, expected)
+    assert "left out: 1 photographs" in capsys.readouterr().out

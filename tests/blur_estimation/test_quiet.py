@@ -10,6 +10,7 @@ from pydbcnn import (
     NoiseTransformer,
     estimate_noise,
 )
+from pydbcnn._blur_estimation.quantisation import steps_of
 from pydbcnn._blur_estimation.quiet import noise_of
 from pydbcnn._blur_estimation.regions import regions_of
 from pydbcnn.datasets import load_sample_images
@@ -56,7 +57,7 @@ def test_noise_is_that_of_channels(blurred):
     """Luminance, a mean of three channels, has less: the spectrum is its."""
     (noise, *_) = estimate_noise(noisy(blurred, 4.0))
     share = 0.299**2 + 0.587**2 + 0.114**2
-    assert noise.spectrum.mean() == pytest.approx(16 * share + 1 / 12, rel=0.1)
+    assert noise.spectrum.mean() == pytest.approx((16 + 1 / 12) * share, rel=0.1)
     grey = [image[..., 1] for image in noisy(blurred, 4.0)]
     (noise, *_) = estimate_noise(grey)
     assert noise.std == pytest.approx(4.0, rel=0.05)
@@ -75,7 +76,8 @@ def test_rounding_alone_is_in_the_spectrum_and_not_in_the_number():
 def test_a_flat_image_has_no_noise(dtype):
     (noise,) = estimate_noise(np.full((1, 100, 90, 3), 0, dtype))
     assert noise.std == 0
-    assert (noise.spectrum == (1 / 12 if dtype == np.uint8 else 0)).all()
+    rounding = (0.299**2 + 0.587**2 + 0.114**2) / 12 if dtype == np.uint8 else 0
+    np.testing.assert_allclose(noise.spectrum, rounding)
 
 
 def test_the_spectrum_of_coloured_noise():
@@ -83,7 +85,9 @@ def test_the_spectrum_of_coloured_noise():
     kernel = np.outer([1, 2, 1], [1, 1, 1]) / 12
     white = np.random.default_rng(0).normal(scale=9, size=(700, 700))
     image = 128 + ndimage.convolve(white, kernel, mode="wrap")
-    (noise,) = estimate_noise((image / 255).astype(np.float32)[np.newaxis])
+    noise = noise_of(
+        regions_of(image.astype(np.float32)[..., np.newaxis], 255.0), False
+    )
     expected = 81 * np.abs(np.fft.rfft2(kernel, (16, 16))) ** 2
     measured = np.hypot(*np.meshgrid(np.fft.fftfreq(16), np.fft.rfftfreq(16))).T > 0.22
     error = np.abs(noise.spectrum - expected)[measured]
@@ -107,13 +111,23 @@ def test_noise_that_was_demosaiced(code):
 
 def test_jpeg_empties_high_frequencies(blurred):
     before = noisy(blurred, 1.0)
-    (plain, *_), (noise, *_) = (
-        estimate_noise(images)
+    plain, noise = (
+        noise_of(regions_of(images[0], 255.0), True)
         for images in (before, JPEGTransformer(92).transform(before))
     )
     high = np.s_[6:11, 6:]
     assert noise.spectrum[high].mean() < 0.5 * plain.spectrum[high].mean()
     assert 0 < noise.std < plain.std
+
+
+def test_what_jpeg_left_is_no_less_than_its_steps_take():
+    """Where there is texture, of which quiet places know nothing."""
+    (image, _) = JPEGTransformer(75).transform(load_sample_images())
+    (noise,) = estimate_noise([image])
+    steps = steps_of(75)
+    assert noise.spectrum[0, 8] >= steps[0, 7] ** 2 / 24
+    assert noise.spectrum[3, 5] >= steps[3, 5] ** 2 / 24
+    assert noise.spectrum[-3, 5] >= steps[3, 5] ** 2 / 24
 
 
 def test_clipped_pixels_do_not_count(blurred):
@@ -142,8 +156,7 @@ def test_a_large_image_is_seen_in_parts():
     parts = regions_of(image.astype(np.float32), 255.0)
     assert len(parts) == 16
     assert all(part.luminance.shape == (192, 192) for part in parts)
-    std, _ = noise_of(parts, False)
-    assert std == pytest.approx(3, rel=0.05)
+    assert noise_of(parts, False).std == pytest.approx(3, rel=0.05)
 
 
 def test_bad_input_is_named():
