@@ -1,5 +1,6 @@
 """All that speaks for or against a blur, as numbers that a network can weigh."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -61,17 +62,18 @@ def evidence_of(image, data_range, spectra):
     evidence : Evidence
     """
     regions = regions_of(image, data_range)
-    quiet = noise_of(regions, is_rounded(image))
-    if is_rounded(image):
-        seen_quiet = quiet
-    else:  # What weighs the evidence has learned from images of 8 bits.
-        regions = [region.rounded() for region in regions]
-        seen_quiet = noise_of(regions, True)
-    planes = [region.luminance for region in regions]
-    texture = texture_of(planes)
+    seen_regions = regions
+    if not is_rounded(image):  # What weighs the evidence has learned from 8 bits.
+        seen_regions = [region.rounded() for region in regions]
+    planes = [region.luminance for region in seen_regions]
+    with ThreadPoolExecutor(2) as pool:
+        measuring = pool.submit(noise_of, seen_regions, True)
+        finding = pool.submit(jpeg_quality, planes)
+        texture = texture_of(planes)
+        seen_quiet, quality = measuring.result(), finding.result()
+    quiet = seen_quiet if is_rounded(image) else noise_of(regions, False)
     if texture is None or texture.contrast < _FLAT:
         return Evidence(None, None, None, quiet, None)
-    quality = jpeg_quality(planes)
     seen = _seen(texture, seen_quiet.spectrum, quality)
     fits = best_of_each_kind(seen, spectra)
     statistics = np.concatenate(
@@ -81,7 +83,7 @@ def evidence_of(image, data_range, spectra):
             _spectra(fits, spectra),
             _signals(seen),
             _circumstances(texture, quality, seen_quiet.std),
-            _drawn(regions),
+            _drawn(seen_regions),
         ]
     )
     return Evidence(seen, fits, statistics, quiet, quality)

@@ -24,6 +24,8 @@ from .whole_noise import whole_noise
 FORMAT, FORMAT_VERSION = "pydbcnn-blur-namer", 1
 CLASSES = (*KINDS, "unknown")
 _SMALLEST = 64  # pixels of a side, below which nothing is told
+_LEAST = {"defocus": 0.9, "motion": 2.2}  # pixels from which on kinds differ
+_LOOKS_SHARP = 0.4  # pixels of sigma, below which a photograph may well be sharp
 _LEAST_SIGMA = 0.3  # of a Gaussian across its direction
 _ROUNDED = 3  # digits beyond these mean nothing, and could differ between processors
 
@@ -96,16 +98,14 @@ class Namer:
         if kind in ("none", "unknown"):
             return {"kind": kind}
         found = evidence.fits[kind].parameters
-        if kind == "defocus":
-            return {"kind": kind, "radius": round(found[0], _ROUNDED)}
-        if kind == "motion":
-            return {
-                "kind": kind,
-                "length": round(found[0], _ROUNDED),
-                "angle": round(found[1] % 180, 1),
-            }
-        sigma = max(self.regressor.sigma(evidence.statistics), _LEAST_SIGMA)
-        return {"kind": "gaussian", **_gaussian(found, sigma)}
+        if kind in _LEAST and found[0] >= _LEAST[kind]:
+            return _measured(kind, found)
+        sigma = self.regressor.sigma(evidence.statistics)
+        if sigma < _LOOKS_SHARP:
+            return {"kind": "none"}
+        # Disks and motions as small as these look like Gaussians.
+        shape = found if kind == "oblong" else (sigma,)
+        return {"kind": "gaussian", **_gaussian(shape, sigma)}
 
     def tensors(self):
         """All arrays by name, for a file."""
@@ -169,6 +169,18 @@ def _noise(image, evidence, kind="unknown"):
     )
 
 
+def _measured(kind, found):
+    """Size and angle as the search has found them."""
+    if kind == "defocus":
+        return {"kind": kind, "radius": round(found[0], _ROUNDED)}
+    length, angle = found
+    return {
+        "kind": kind,
+        "length": round(length, _ROUNDED),
+        "angle": round(angle % 180, 1) % 180,
+    }
+
+
 def _gaussian(found, sigma):
     """Sigmas and angle of a Gaussian of a shape that was found, and of this width."""
     if len(found) == 1:
@@ -184,7 +196,7 @@ def _gaussian(found, sigma):
     return {
         "sigma_major": max(round(one * scale, _ROUNDED), minor),
         "sigma_minor": minor,
-        "angle": round(angle % 180, 1),
+        "angle": round(angle % 180, 1) % 180,
     }
 
 
