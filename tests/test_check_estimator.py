@@ -15,13 +15,20 @@ from sklearn.utils.fixes import parse_version
 from pydbcnn import (
     AnisotropicGaussianBlurTransformer,
     BlurEstimator,
+    CameraTransformer,
     DBCNNDeblurrer,
     DefocusBlurTransformer,
+    DenoisingTransformer,
     GaussianBlurTransformer,
     JPEGTransformer,
+    KernelBlurTransformer,
+    MosaicTransformer,
     MotionBlurTransformer,
     NoiseTransformer,
     PolyblurDeblurrer,
+    ToneCurveTransformer,
+    UnsharpMaskTransformer,
+    WhiteBalanceTransformer,
 )
 
 # How many checks there are depends on the version of scikit-learn.
@@ -38,6 +45,22 @@ ESTIMATORS = {
     "anisotropic": AnisotropicGaussianBlurTransformer(),
     "noise": NoiseTransformer(),
     "JPEG": JPEGTransformer(),
+    "kernel": KernelBlurTransformer([[0.2, 0.5, 0.3]]),
+    "defocus in linear light": DefocusBlurTransformer(linear_light=True),
+    "tone curve": ToneCurveTransformer(),
+    "white balance": WhiteBalanceTransformer(),
+    "mosaic": MosaicTransformer(),
+    "denoising": DenoisingTransformer(),
+    "unsharp mask": UnsharpMaskTransformer(),
+    # The checks ask for the same result in any order of the rows, so without draws.
+    "camera": CameraTransformer(
+        DefocusBlurTransformer(1.5),
+        poisson_gain=0,
+        gaussian_std=0,
+        sharpening=0.5,
+        sharpening_radius=1.0,
+        jpeg_quality=90,
+    ),
     "polyblur": PolyblurDeblurrer(),
 }
 

@@ -16,7 +16,7 @@ from pydbcnn._blur_estimation.frequencies import RADII, SIDE, USED
 from pydbcnn._blur_estimation.namer import shipped_namer
 from pydbcnn._blur_estimation.shapes import KINDS, log_gain_of
 from pydbcnn._blur_estimation.sharp_spectra import FUNCTIONS
-from pydbcnn._degradations.kernel_blur import filter_image
+from pydbcnn._degradations.blur_base import filter_image
 from pydbcnn.datasets import load_sample_images
 
 TARGET = Path(__file__).with_name("naming.png")

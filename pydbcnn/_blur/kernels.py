@@ -21,7 +21,7 @@ MAX_KERNEL_SIDE = 41
 _SUM_TOLERANCE = 1e-3
 
 
-def check_kernel(kernel, name):
+def check_kernel(kernel, name, largest=MAX_KERNEL_SIDE):
     """A kernel that was given, or an error that says why it is none.
 
     Parameters
@@ -29,6 +29,8 @@ def check_kernel(kernel, name):
     kernel : array-like of shape (height, width)
     name : str
         What error messages call it.
+    largest : int, default=41
+        Pixels that a side may have.
 
     Returns
     -------
@@ -37,8 +39,8 @@ def check_kernel(kernel, name):
     Raises
     ------
     ValueError
-        Unless it is two-dimensional, of odd sides of at most 41 pixels, finite, not
-        negative, and adds up to 1, give or take 0.001.
+        Unless it is two-dimensional, of odd sides of at most `largest` pixels, finite,
+        not negative, and adds up to 1, give or take 0.001.
     """
     try:
         array = np.asarray(kernel)
@@ -49,7 +51,7 @@ def check_kernel(kernel, name):
             f"{name} has shape {array.shape} and type {array.dtype}: expected real "
             "numbers of shape (height, width)."
         )
-    _check_sides(array.shape, name)
+    _check_sides(array.shape, name, largest)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} contains NaN or infinity: expected finite weights.")
     if array.min() < 0:
@@ -66,17 +68,16 @@ def check_kernel(kernel, name):
     return array
 
 
-def _check_sides(shape, name):
+def _check_sides(shape, name, largest):
     height, width = shape
     if height % 2 == 0 or width % 2 == 0:
         raise ValueError(
             f"{name} of shape {shape} has an even side: a kernel needs a centre, so "
             "add a row or a column of zeros."
         )
-    if max(shape) > MAX_KERNEL_SIDE:
+    if max(shape) > largest:
         raise ValueError(
-            f"{name} of shape {shape} is larger than {MAX_KERNEL_SIDE} x "
-            f"{MAX_KERNEL_SIDE} pixels: cut off the border where it is next to "
+            f"{name} of shape {shape} is larger than {largest} x {largest} pixels: cut off the border where it is next to "
             "nothing, or make image and kernel smaller."
         )
 

@@ -6,13 +6,13 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from .._blur.kernels import MAX_SIGMA, MIN_SIGMA, elliptic_gaussian_kernel
-from .kernel_blur import KernelBlurTransformer
+from .blur_base import BlurTransformer
 from .ranges import check_range, draw
 
 _SIGMA = [Interval(Real, MIN_SIGMA, MAX_SIGMA, closed="both"), tuple, list]
 
 
-class AnisotropicGaussianBlurTransformer(KernelBlurTransformer):
+class AnisotropicGaussianBlurTransformer(BlurTransformer):
     """Blur images with a Gaussian that is wider along one direction.
 
     The weights are proportional to exp(-(u² / sigma_major² + v² / sigma_minor²) / 2)
@@ -37,6 +37,12 @@ class AnisotropicGaussianBlurTransformer(KernelBlurTransformer):
             default="reflect101"
         What lies beyond the border, by OpenCV's names: mirrored without or with the
         edge repeated, the edge, or zeros.
+    linear_light : bool, default=False
+        Whether to blur the linear light that sRGB values stand for (IEC 61966-2-1), as
+        a lens does, instead of the values themselves.
+    data_range : float, default=None
+        The pixel value that counts as white in linear light. None means the largest
+        value of an integer type, and 1.0 for floats.
     random_state : int, RandomState instance or None, default=None
         Draws sigmas and angles. An int gives the same result for every call.
 
@@ -80,8 +86,9 @@ class AnisotropicGaussianBlurTransformer(KernelBlurTransformer):
 
     __module__ = "pydbcnn"
 
+    _kind = "gaussian"
     _parameter_constraints: dict = {
-        **KernelBlurTransformer._parameter_constraints,
+        **BlurTransformer._parameter_constraints,
         "sigma_major": _SIGMA,
         "sigma_minor": _SIGMA,
         "angle": [Interval(Real, -360, 360, closed="both"), tuple, list],
@@ -94,12 +101,16 @@ class AnisotropicGaussianBlurTransformer(KernelBlurTransformer):
         angle=0.0,
         *,
         border_mode="reflect101",
+        linear_light=False,
+        data_range=None,
         random_state=None,
     ):
         self.sigma_major = sigma_major
         self.sigma_minor = sigma_minor
         self.angle = angle
         self.border_mode = border_mode
+        self.linear_light = linear_light
+        self.data_range = data_range
         self.random_state = random_state
 
     def _check_parameters(self):
@@ -114,8 +125,14 @@ class AnisotropicGaussianBlurTransformer(KernelBlurTransformer):
                 "by 90 degrees if it was meant for the shorter axis."
             )
 
-    def _draw_kernel(self, random_state):
+    def _draw_geometry(self, random_state):
         sigmas = [draw(self.sigma_major, random_state)]
         sigmas.append(draw(self.sigma_minor, random_state))
-        angle = draw(self.angle, random_state)
-        return elliptic_gaussian_kernel(max(sigmas), min(sigmas), angle)
+        return {
+            "sigma_major": max(sigmas),
+            "sigma_minor": min(sigmas),
+            "angle": draw(self.angle, random_state),
+        }
+
+    def _make_kernel(self, sigma_major, sigma_minor, angle):
+        return elliptic_gaussian_kernel(sigma_major, sigma_minor, angle)

@@ -63,26 +63,30 @@ class ImageTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         TypeError
             When pixels are of another type.
         """
-        self._validate_params()
-        self._check_parameters()
-        X = self._check_X(X, reset=False)
-        random_state = check_random_state(self.random_state)
-        if isinstance(X, np.ndarray):
-            rows = [self._change(row[np.newaxis], random_state)[0] for row in X]
-            return np.stack(rows)
-        changed = [
-            namespace(batch).empty(batch.shape, batch.dtype) for batch in X.batches
-        ]
-        for batch, result in zip(X.batches, changed, strict=True):
-            for image, place in zip(batch, result, strict=True):
-                place[...] = self._change(image, random_state)
-        return X.like(changed)
+        return self._transform_each(X, self._change)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.three_d_array = True
         return tags
+
+    def _transform_each(self, X, change):
+        """Images, or rows, each by a function of it and a random state."""
+        self._validate_params()
+        self._check_parameters()
+        X = self._check_X(X, reset=False)
+        random_state = check_random_state(self.random_state)
+        if isinstance(X, np.ndarray):
+            rows = [change(row[np.newaxis], random_state)[0] for row in X]
+            return np.stack(rows)
+        changed = [
+            namespace(batch).empty(batch.shape, batch.dtype) for batch in X.batches
+        ]
+        for batch, result in zip(X.batches, changed, strict=True):
+            for image, place in zip(batch, result, strict=True):
+                place[...] = change(image, random_state)
+        return X.like(changed)
 
     def _check_parameters(self):
         """Raise for what `_parameter_constraints` cannot express."""

@@ -5,11 +5,11 @@ from numbers import Real
 from sklearn.utils._param_validation import Interval
 
 from .._blur.kernels import MAX_RADIUS, disk_kernel
-from .kernel_blur import KernelBlurTransformer
+from .blur_base import BlurTransformer
 from .ranges import check_range, draw
 
 
-class DefocusBlurTransformer(KernelBlurTransformer):
+class DefocusBlurTransformer(BlurTransformer):
     """Blur images as a lens does that is out of focus.
 
     By geometrical optics, such a lens spreads each point evenly over a disk, the image
@@ -27,6 +27,12 @@ class DefocusBlurTransformer(KernelBlurTransformer):
             default="reflect101"
         What lies beyond the border, by OpenCV's names: mirrored without or with the
         edge repeated, the edge, or zeros.
+    linear_light : bool, default=False
+        Whether to blur the linear light that sRGB values stand for (IEC 61966-2-1), as
+        a lens does, instead of the values themselves.
+    data_range : float, default=None
+        The pixel value that counts as white in linear light. None means the largest
+        value of an integer type, and 1.0 for floats.
     random_state : int, RandomState instance or None, default=None
         Draws radii. An int gives the same result for every call.
 
@@ -63,18 +69,32 @@ class DefocusBlurTransformer(KernelBlurTransformer):
 
     __module__ = "pydbcnn"
 
+    _kind = "defocus"
     _parameter_constraints: dict = {
-        **KernelBlurTransformer._parameter_constraints,
+        **BlurTransformer._parameter_constraints,
         "radius": [Interval(Real, 0, MAX_RADIUS, closed="both"), tuple, list],
     }
 
-    def __init__(self, radius=2.0, *, border_mode="reflect101", random_state=None):
+    def __init__(
+        self,
+        radius=2.0,
+        *,
+        border_mode="reflect101",
+        linear_light=False,
+        data_range=None,
+        random_state=None,
+    ):
         self.radius = radius
         self.border_mode = border_mode
+        self.linear_light = linear_light
+        self.data_range = data_range
         self.random_state = random_state
 
     def _check_parameters(self):
         check_range("radius", self.radius, "pixels", high=MAX_RADIUS)
 
-    def _draw_kernel(self, random_state):
-        return disk_kernel(draw(self.radius, random_state))
+    def _draw_geometry(self, random_state):
+        return {"radius": draw(self.radius, random_state)}
+
+    def _make_kernel(self, radius):
+        return disk_kernel(radius)

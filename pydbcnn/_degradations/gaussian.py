@@ -11,6 +11,7 @@ from .._pixels.gaussian import (
     check_kernel_size,
     gaussian_blur,
     kernel_size_for,
+    opencv_weights,
 )
 from .._pixels.opencv import BORDER_MODES
 from ..backends import check_device, get_backend
@@ -158,6 +159,21 @@ class GaussianBlurTransformer(ImageTransformer):
         blurred = self._blur(image, sigma)
         noise_std = draw(self.noise_std, random_state)
         return add_noise(blurred, noise_std, 0.0, self.data_range, random_state)
+
+    def _draw_blur(self, random_state):
+        """The blur of one image, as `BlurTransformer` draws it."""
+        sigma = draw(self.sigma, random_state)
+        weights = np.ones(1)
+        if sigma > 0:
+            size = self.kernel_size or kernel_size_for(sigma, self.truncate)
+            weights = opencv_weights(size, sigma)
+        return {
+            "kind": "gaussian",
+            "sigma_major": sigma,
+            "sigma_minor": sigma,
+            "angle": 0.0,
+            "kernel": np.outer(weights, weights),
+        }
 
     def _blur(self, image, sigma):
         how = dict(

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._photos.limits import LONGEST_SIDE
 from .._pixels.values import as_pixels, resolve_data_range
 from .base import ImageTransformer
+from .colours import check_colours, shapes_of
 from .ranges import check_range
 
 
@@ -40,6 +41,14 @@ def jpeg_round_trip(pixels, quality, chroma_subsampling):
     file.seek(0)
     # Image.open would warn of a large file, which here is known to be harmless.
     return np.asarray(JpegImageFile(file)).reshape(pixels.shape)
+
+
+def draw_quality(quality, random_state):
+    """The quality itself, or one of a range, both ends included."""
+    if isinstance(quality, Integral):
+        return int(quality)
+    low, high = quality
+    return int(random_state.randint(low, high + 1))
 
 
 class JPEGTransformer(ImageTransformer):
@@ -127,15 +136,11 @@ class JPEGTransformer(ImageTransformer):
 
     def _check_X(self, X, *, reset):
         X = super()._check_X(X, reset=reset)
-        if isinstance(X, np.ndarray):
-            _check_storable((1, X.shape[1], 1))
-        else:
-            for batch in X.batches:
-                _check_storable(batch.shape[1:])
+        check_storable(shapes_of(X))
         return X
 
     def _change(self, image, random_state):
-        quality = self._draw_quality(random_state)
+        quality = draw_quality(self.quality, random_state)
         white = resolve_data_range(self.data_range, image.dtype)
         if image.dtype == np.uint8 and white == 255:
             return jpeg_round_trip(image, quality, self.chroma_subsampling)
@@ -143,23 +148,14 @@ class JPEGTransformer(ImageTransformer):
         decoded = jpeg_round_trip(pixels, quality, self.chroma_subsampling)
         return as_pixels(decoded * white / 255, image.dtype)
 
-    def _draw_quality(self, random_state):
-        if isinstance(self.quality, Integral):
-            return int(self.quality)
-        low, high = self.quality
-        return int(random_state.randint(low, high + 1))
 
-
-def _check_storable(shape):
-    height, width, n_channels = shape
-    if n_channels not in (1, 3):
-        remedy = " Leave the alpha channel out: X[..., :3]." if n_channels == 4 else ""
-        raise ValueError(
-            f"X has images of {n_channels} channels: JPEG holds grey images, with one "
-            f"channel or none, and RGB images, with three.{remedy}"
-        )
+def check_storable(shapes):
+    """Raise a ValueError unless JPEG holds images of all these shapes."""
+    check_colours(shapes, "JPEG")
     longest = LONGEST_SIDE["JPEG"]
-    if max(height, width) > longest:
+    for height, width, _ in shapes:
+        if max(height, width) <= longest:
+            continue
         raise ValueError(
             f"X has an image of {height} x {width} pixels: JPEG holds no side above "
             f"{longest}, so cut it into parts."

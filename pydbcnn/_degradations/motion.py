@@ -5,11 +5,11 @@ from numbers import Real
 from sklearn.utils._param_validation import Interval
 
 from .._blur.kernels import MAX_LENGTH, line_kernel
-from .kernel_blur import KernelBlurTransformer
+from .blur_base import BlurTransformer
 from .ranges import check_range, draw
 
 
-class MotionBlurTransformer(KernelBlurTransformer):
+class MotionBlurTransformer(BlurTransformer):
     """Blur images as a straight, even motion during the exposure does.
 
     Each point becomes a line through it. The kernel is the integral over the line of
@@ -29,6 +29,12 @@ class MotionBlurTransformer(KernelBlurTransformer):
             default="reflect101"
         What lies beyond the border, by OpenCV's names: mirrored without or with the
         edge repeated, the edge, or zeros.
+    linear_light : bool, default=False
+        Whether to blur the linear light that sRGB values stand for (IEC 61966-2-1), as
+        a lens does, instead of the values themselves.
+    data_range : float, default=None
+        The pixel value that counts as white in linear light. None means the largest
+        value of an integer type, and 1.0 for floats.
     random_state : int, RandomState instance or None, default=None
         Draws lengths and angles. An int gives the same result for every call.
 
@@ -68,24 +74,37 @@ class MotionBlurTransformer(KernelBlurTransformer):
 
     __module__ = "pydbcnn"
 
+    _kind = "motion"
     _parameter_constraints: dict = {
-        **KernelBlurTransformer._parameter_constraints,
+        **BlurTransformer._parameter_constraints,
         "length": [Interval(Real, 0, MAX_LENGTH, closed="both"), tuple, list],
         "angle": [Interval(Real, -360, 360, closed="both"), tuple, list],
     }
 
     def __init__(
-        self, length=5.0, angle=0.0, *, border_mode="reflect101", random_state=None
+        self,
+        length=5.0,
+        angle=0.0,
+        *,
+        border_mode="reflect101",
+        linear_light=False,
+        data_range=None,
+        random_state=None,
     ):
         self.length = length
         self.angle = angle
         self.border_mode = border_mode
+        self.linear_light = linear_light
+        self.data_range = data_range
         self.random_state = random_state
 
     def _check_parameters(self):
         check_range("length", self.length, "pixels", high=MAX_LENGTH)
         check_range("angle", self.angle, "degrees", low=-360, high=360)
 
-    def _draw_kernel(self, random_state):
+    def _draw_geometry(self, random_state):
         length = draw(self.length, random_state)
-        return line_kernel(length, draw(self.angle, random_state))
+        return {"length": length, "angle": draw(self.angle, random_state)}
+
+    def _make_kernel(self, length, angle):
+        return line_kernel(length, angle)

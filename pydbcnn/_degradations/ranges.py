@@ -1,4 +1,4 @@
-"""Parameters that are one number, or a range from which each image draws its own."""
+"""Parameters that are one value, or several from which each image draws its own."""
 
 from numbers import Real
 
@@ -22,6 +22,23 @@ def check_range(name, value, unit, *, low=0, high=np.inf, kind=Real):
             f"{name}={value!r}: expected one number or a range (low, high) with "
             f"{low} <= low <= high{highest}, in {unit}."
         )
+
+
+def check_options(name, value, options):
+    """Raise a ValueError unless a parameter is one of the options, or several."""
+    chosen = [value] if isinstance(value, str) else value
+    if not chosen or not all(word in options for word in chosen):
+        raise ValueError(
+            f"{name}={value!r}: expected one of {', '.join(map(repr, options))}, or a "
+            "tuple of several, from which each image gets one."
+        )
+
+
+def draw_option(value, random_state):
+    """The word itself, or one of several, each as likely as the others."""
+    if isinstance(value, str):
+        return value
+    return value[random_state.randint(len(value))]
 
 
 def draw(value, random_state):
