@@ -77,8 +77,9 @@ def _check_sides(shape, name, largest):
         )
     if max(shape) > largest:
         raise ValueError(
-            f"{name} of shape {shape} is larger than {largest} x {largest} pixels: cut off the border where it is next to "
-            "nothing, or make image and kernel smaller."
+            f"{name} of shape {shape} is larger than {largest} x {largest} pixels: cut "
+            "off the border where it is next to nothing, or make image and kernel "
+            "smaller."
         )
 
 

@@ -133,7 +133,7 @@ def test_of_a_large_image_parts_are_copied(xp):
     image = np.random.RandomState(0).uniform(size=(1, 1100, 1000, 1))
     expected = estimate_blur(image)
     assert estimate_blur(on_device(xp, image)) == expected
-    assert xp.fetched == [(256, 256, 1)] * 16
+    assert xp.fetched == [(192, 192, 1)] * 16
 
 
 def test_estimators_of_blur_learn_from_the_device(xp, pairs):
