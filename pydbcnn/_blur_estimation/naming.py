@@ -23,7 +23,8 @@ def estimate_blur(images, *, tile_size=None, data_range=None):
         them: of images on a GPU no more is copied than that, some 600000 pixels each.
     tile_size : int, default=None
         Side in pixels, at least 32, of tiles that are looked at one by one, for a blur
-        that varies over the image. None looks at each image as a whole.
+        that varies over the image. Tiles of less than 64 pixels tell nothing, and the
+        larger they are, the more. None looks at each image as a whole.
     data_range : float, default=None
         The pixel value that counts as white. None means the largest value of an
         integer type, and 1.0 for floats.

@@ -26,6 +26,7 @@ _MOST_FALL = 10.0
 # they hold is noise; the least twentieth of what is measured of white noise is by this
 # factor below its mean.
 _LEAST, _LEAST_OF_NOISE = 0.05, 0.8
+_DIGITS = 6  # of powers: more mean nothing
 _JPEG_SHARE = 0.5  # of step² / 12, which is what texture has, over the whole photograph
 
 
@@ -65,7 +66,7 @@ def whole_noise(quiet, seen, fit, kind, quality, rounded_channels):
         spectrum = np.maximum(spectrum, _JPEG_SHARE * _left_by(steps_of(quality)))
     elif seen is not None:
         spectrum = np.maximum(spectrum * _share_in_texture(spectrum, seen), floor)
-    return Noise(round(float(std), 2), spectrum)
+    return Noise(round(float(std), 2), np.round(spectrum, _DIGITS))
 
 
 def _floor(rounded_channels):
