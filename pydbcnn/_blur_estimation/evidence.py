@@ -17,6 +17,7 @@ from .textures import texture_of
 
 _FINEST = 0.42  # cycles a pixel from which on most blurs leave noise alone
 _FLAT = 1e-3  # levels squared of contrast, below which there is nothing to see
+_LOW, _ABOVE_NOISE = 0.1, 1.5  # cycles a pixel; times
 _CLIPPED = (1.0, 254.0)
 _MOST = 8.0  # of logarithms of signal over noise
 N_STATISTICS = 53
@@ -75,6 +76,8 @@ def evidence_of(image, data_range, spectra):
     if texture is None or texture.contrast < _FLAT:
         return Evidence(None, None, None, quiet, None)
     seen = _seen(texture, seen_quiet.spectrum, quality)
+    if _is_noise(seen, texture.n_blocks):
+        return Evidence(None, None, None, quiet, quality)
     fits = best_of_each_kind(seen, spectra)
     statistics = np.concatenate(
         [
@@ -87,6 +90,16 @@ def evidence_of(image, data_range, spectra):
         ]
     )
     return Evidence(seen, fits, statistics, quiet, quality)
+
+
+def _is_noise(seen, n_blocks):
+    """Whether not even low frequencies, which blur keeps, are above the noise.
+
+    The power of a few blocks varies more.
+    """
+    low = RADII < _LOW
+    ratio = seen.power[low].sum() / seen.noise[low].sum()
+    return bool(ratio < _ABOVE_NOISE * (1 + n_blocks**-0.5))
 
 
 def is_rounded(image):

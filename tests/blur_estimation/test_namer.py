@@ -98,6 +98,15 @@ def test_what_is_no_photograph_cannot_be_told(draw):
     assert found.sigma == 0
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (64, 900, 3), (200, 300)])
+def test_noise_alone_cannot_be_told(shape):
+    """However strong it is, and however small the image."""
+    for seed in range(5):
+        pixels = np.random.default_rng(seed).integers(0, 256, shape)
+        (found,) = estimate_blur([pixels.astype(np.uint8)])
+        assert found.kind == "unknown"
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (63, 300), (300, 63), (40, 40, 3)])
 def test_small_images_cannot_be_told(shape):
     (found,) = estimate_blur([np.random.default_rng(0).random(shape)])
