@@ -1,92 +1,69 @@
-"""CameraTransformer: from a sharp photograph to what a camera would have made of it."""
+"""CameraTransformer: what lens, sensor and processing make of a scene."""
 
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from .anisotropic import AnisotropicGaussianBlurTransformer
+from .._pixels.srgb import srgb_decode, srgb_encode
+from .._pixels.values import as_pixels, resolve_data_range
 from .base import ImageTransformer
-from .blur_base import BlurTransformer
+from .blur_base import filter_image, mirrored
 from .colours import check_colours, is_rgb, shapes_of
-from .defocus import DefocusBlurTransformer
-from .demosaicing import BAYER_ORDERS, DEMOSAICING
-from .denoising import check_chroma_sigma
-from .exposure import Exposure, stored_noise, take_photograph
-from .gaussian import GaussianBlurTransformer
-from .jpeg import check_storable, draw_quality
-from .kernel_blur import KernelBlurTransformer
-from .mosaic import check_mosaic
-from .motion import MotionBlurTransformer
+from .demosaicing import BAYER_ORDERS, DEMOSAICING, demosaic, sample_mosaic
+from .denoising import check_chroma_sigma, denoise
+from .given_kernel import as_kernel
+from .jpeg import check_storable, draw_quality, jpeg_round_trip
+from .mosaic import check_mosaic, from_sensor, to_sensor
+from .noise import add_noise
 from .ranges import check_options, check_range, draw, draw_option
-from .unsharp_mask import MAX_AMOUNT, MAX_RADIUS
-from .white_balance import check_gain
+from .unsharp_mask import MAX_AMOUNT, MAX_RADIUS, unsharp_mask
+from .white_balance import balance_white, check_gain
 
-# Of the sensor's 16 bits, which leaves out the variant of OpenCV for 8.
-METHODS = tuple(method for method in DEMOSAICING if method != "vng")
-SUBSAMPLINGS = ("4:2:0", "4:2:2", "4:4:4")
-# The mild blurs that "random" draws from, each kind as often as the others.
-RANDOM_BLURS = (
-    None,
-    GaussianBlurTransformer((0.3, 3.0)),
-    AnisotropicGaussianBlurTransformer((1.0, 3.5), (0.4, 1.5), (0.0, 180.0)),
-    DefocusBlurTransformer((0.5, 4.0)),
-    MotionBlurTransformer((1.0, 8.0), (0.0, 180.0)),
-)
+_CHROMA = ("4:2:0", "4:2:2", "4:4:4")
+_METHODS = tuple(method for method in DEMOSAICING if method != "vng")  # for 16 bits
+_BLACK = 0.05  # of the sensor's range: noise goes below black
 _RANGE = [Interval(Real, 0, None, closed="left"), tuple, list]
 
 
 class CameraTransformer(ImageTransformer):
-    """Photograph sharp images with a simulated camera.
+    """Turn sharp, clean photographs into what a camera would have made of the scene.
 
-    The values of an image are decoded to linear light by the curve of sRGB, blurred by
-    the lens, divided by the gains of the white balance, sampled by a mosaic of
-    colours, and given the noise of counted light and of the reading. Then the camera
-    does what cameras do [1]_: it demosaics, balances white, encodes as sRGB, denoises,
-    sharpens, and stores a JPEG. The transformer is stateless: it needs no fit.
-
-    Every number may be a range (low, high), and every word a tuple of several, from
-    which each image gets its own. The defaults are ranges: :meth:`photograph` tells
-    what was drawn.
+    A photograph is decoded to linear light, blurred as by a lens, taken apart into the
+    mosaic of a sensor with the noise of its photons and of reading them, put together
+    again by demosaicing, balanced to white, encoded as sRGB, and then smoothed,
+    sharpened and stored as JPEG [1]_. Every step draws from its ranges for each image,
+    and every step can be left out. The transformer is stateless: it needs no fit.
 
     Parameters
     ----------
-    blur : "random", None, array-like, object, or list of these, default="random"
-        The blur of the lens, in linear light. An array is a kernel, and so is what an
-        object with a method ``kernel()`` returns; a transformer that blurs has ranges
-        and draws from them. From a list, each image gets one, all equally likely; None
-        does not blur. "random" is a list of no blur, Gaussians in all directions of
-        sigma 0.3 to 3 and in one of 1 to 3.5 by 0.4 to 1.5, disks of a radius of 0.5
-        to 4, and lines of a length of 1 to 8 pixels.
-    bayer_order : {"rggb", "bggr", "grbg", "gbrg"}, tuple of them or None, \
-            default=("rggb", "bggr", "grbg", "gbrg")
-        Of the mosaic. None has no mosaic: all colours are seen by each pixel.
+    blur : transformer, array, object with a method ``kernel``, list of them, or None, \
+            default=None
+        The lens: a blur transformer of this package, whose ranges are drawn from and
+        whose other parameters do not count; or a kernel, as `KernelBlurTransformer`
+        takes it. From a list, each image gets one, all equally likely. None does not
+        blur.
+    bayer_order : str, tuple of str, or None, default=("rggb", "bggr", "grbg", "gbrg")
+        Order of the mosaic, as `MosaicTransformer` takes it; None has no mosaic.
     demosaicing : {"bilinear", "edge-aware", "gradient-corrected"} or tuple of them, \
-            default=("bilinear", "edge-aware", "gradient-corrected")
-        As in :class:`MosaicTransformer`.
-    red_gain : float or tuple of 2 float, default=(1.4, 2.4)
-        White balance of red, 0.01 to 100. 1 leaves red as the sensor sees it.
-    blue_gain : float or tuple of 2 float, default=(1.2, 2.2)
-        White balance of blue, 0.01 to 100.
-    poisson_gain : float or tuple of 2 float, default=(0.00002, 0.001)
-        What one counted photon adds, as a share of the data range in linear light. It
-        is drawn so that its square root is uniform, to which the noise is
-        proportional. 0 leaves this noise out.
-    gaussian_std : float or tuple of 2 float, default=(0.0, 0.002)
-        Standard deviation of the noise of reading, as a share of the data range in
-        linear light.
-    denoising : float or tuple of 2 float, default=(0.0, 2.0)
-        Strength of the denoiser, in standard deviations that the noise has on middle
-        grey, up to 100. 0 does not denoise.
-    chroma_sigma : float or tuple of 2 float, default=(0.5, 2.0)
-        Blur of colours in the denoiser, in pixels.
-    sharpening : float or tuple of 2 float, default=(0.0, 1.0)
-        The amount of an unsharp mask. 0 does not sharpen.
-    sharpening_radius : float or tuple of 2 float, default=(0.6, 1.4)
-        Standard deviation in pixels of the Gaussian of the unsharp mask.
-    jpeg_quality : int, tuple of 2 int or None, default=(80, 98)
-        On the scale of libjpeg. None stores no JPEG, and does not round to 8 bits
-        where the type has more.
+            default=("edge-aware", "gradient-corrected")
+        As in `MosaicTransformer`; sensors have more than the 8 bits of "vng".
+    red_gain, blue_gain : float or tuple of 2 float, default=(1.4, 2.4), (1.3, 2.2)
+        White balance, 0.01 to 100: the sensor saw less by these factors.
+    gaussian_std : float or tuple of 2 float, default=(0.0, 0.001)
+        Standard deviation of the noise of reading, as a share of the sensor's white.
+    poisson_gain : float or tuple of 2 float, default=(0.00001, 0.0002)
+        What one photon adds, as a share of the sensor's white.
+    denoising : float or tuple of 2 float, default=(0.0, 0.06)
+        Strength of `DenoisingTransformer`; 0 leaves it out.
+    chroma_sigma : float or tuple of 2 float, default=(0.0, 1.5)
+        Sigma in pixels over which denoising blurs colours.
+    sharpening_radius : float or tuple of 2 float, default=(0.5, 1.2)
+        Radius in pixels of `UnsharpMaskTransformer`.
+    sharpening_amount : float or tuple of 2 float, default=(0.0, 0.8)
+        Its amount; 0 leaves it out.
+    quality : int, tuple of 2 int, or None, default=(85, 98)
+        Of the JPEG, 1 to 100; None stores none, and keeps the precision of the type.
     chroma_subsampling : {"4:2:0", "4:2:2", "4:4:4"} or tuple of them, \
             default=("4:2:0", "4:2:2", "4:4:4")
         Of the JPEG.
@@ -105,88 +82,71 @@ class CameraTransformer(ImageTransformer):
 
     See Also
     --------
-    KernelBlurTransformer : The blur alone, in linear light if asked to.
-    MosaicTransformer : The mosaic alone.
-    JPEGTransformer : The file alone.
+    MosaicTransformer, WhiteBalanceTransformer, ToneCurveTransformer : Steps of it.
 
     Notes
     -----
-    Images are in values of sRGB, come back in their type, and are computed in single
-    precision; the mosaic is carried in 16 bits. Results are clipped to black and white.
-    With every step left out, they are equal to the input.
+    Images with three channels are RGB; grey ones, with one channel or none, have no
+    mosaic and no white balance, and noise at every pixel. Values are clipped to white
+    after the white balance, as a sensor's are. Computed in single precision; what goes
+    through a mosaic is carried in 16 bits.
 
-    Images with three channels are RGB. Grey images, with one channel or none, and rows
-    of pixels have no colours: they skip white balance and mosaic, and have no chroma.
-
-    Of a transformer in `blur`, only kernels are drawn: neither its border, nor its
-    noise, nor its `random_state` counts. Beyond the border, the lens sees the image
-    mirrored without its edge.
-
-    The default ranges of noise, denoising, sharpening and JPEG make quiet places as
-    noisy as those of 37 cameras; the user guide shows the comparison.
+    The photographs should be sharp and clean: made smaller, if need be. With the
+    default ranges, the noise of quiet places is about that of the files of many
+    cameras; ``benchmarks/camera_noise.py`` compares them.
 
     References
     ----------
-    .. [1] T. Brooks et al., "Unprocessing images for learned raw denoising", IEEE/CVF
-       Conference on Computer Vision and Pattern Recognition, 2019.
+    .. [1] T. Brooks, B. Mildenhall, T. Xue, J. Chen, D. Sharlet and J. T. Barron,
+       "Unprocessing images for learned raw denoising", CVPR, 2019.
 
     Examples
     --------
-    >>> from pydbcnn import CameraTransformer, MotionBlurTransformer
+    >>> from pydbcnn import CameraTransformer, DefocusBlurTransformer
     >>> from pydbcnn.datasets import load_sample_images
-    >>> sharp = load_sample_images()
-    >>> shaken = MotionBlurTransformer(length=(2, 8), angle=(0, 180))
-    >>> camera = CameraTransformer(blur=shaken, jpeg_quality=90, random_state=0)
-    >>> photographs, drawn = camera.photograph(sharp)
-    >>> [photograph.shape for photograph in photographs]
-    [(427, 640, 3), (427, 640, 3)]
-    >>> drawn[0]["blur"]["kind"], drawn[0]["jpeg_quality"]
-    ('motion', 90)
+    >>> lens = DefocusBlurTransformer(radius=(1.0, 3.0))
+    >>> camera = CameraTransformer(lens, random_state=0)
+    >>> photographs, drawn = camera.transform_and_report(load_sample_images())
+    >>> [report["blur"]["kind"] for report in drawn]
+    ['defocus', 'defocus']
     """
 
     __module__ = "pydbcnn"
 
     _parameter_constraints: dict = {
-        "blur": [
-            StrOptions({"random"}),
-            None,
-            BlurTransformer,
-            GaussianBlurTransformer,
-            HasMethods("kernel"),
-            "array-like",
-        ],
+        "blur": ["array-like", HasMethods("kernel"), HasMethods("transform"), None],
         "bayer_order": [str, tuple, list, None],
         "demosaicing": [str, tuple, list],
         "red_gain": _RANGE,
         "blue_gain": _RANGE,
-        "poisson_gain": _RANGE,
         "gaussian_std": _RANGE,
+        "poisson_gain": _RANGE,
         "denoising": _RANGE,
         "chroma_sigma": _RANGE,
-        "sharpening": _RANGE,
         "sharpening_radius": _RANGE,
-        "jpeg_quality": [Interval(Integral, 1, 100, closed="both"), tuple, list, None],
-        "chroma_subsampling": [str, tuple, list],
+        "sharpening_amount": _RANGE,
+        "quality": [Interval(Integral, 1, 100, closed="both"), tuple, list, None],
+        "chroma_subsampling": [StrOptions(set(_CHROMA)), tuple, list],
         "data_range": [Interval(Real, 0, None, closed="neither"), None],
         "random_state": ["random_state"],
     }
 
     def __init__(
         self,
-        blur="random",
+        blur=None,
         *,
         bayer_order=BAYER_ORDERS,
-        demosaicing=METHODS,
+        demosaicing=("edge-aware", "gradient-corrected"),
         red_gain=(1.4, 2.4),
-        blue_gain=(1.2, 2.2),
-        poisson_gain=(0.00002, 0.001),
-        gaussian_std=(0.0, 0.002),
-        denoising=(0.0, 2.0),
-        chroma_sigma=(0.5, 2.0),
-        sharpening=(0.0, 1.0),
-        sharpening_radius=(0.6, 1.4),
-        jpeg_quality=(80, 98),
-        chroma_subsampling=SUBSAMPLINGS,
+        blue_gain=(1.3, 2.2),
+        gaussian_std=(0.0, 0.001),
+        poisson_gain=(0.00001, 0.0002),
+        denoising=(0.0, 0.06),
+        chroma_sigma=(0.0, 1.5),
+        sharpening_radius=(0.5, 1.2),
+        sharpening_amount=(0.0, 0.8),
+        quality=(85, 98),
+        chroma_subsampling=_CHROMA,
         data_range=None,
         random_state=None,
     ):
@@ -195,42 +155,32 @@ class CameraTransformer(ImageTransformer):
         self.demosaicing = demosaicing
         self.red_gain = red_gain
         self.blue_gain = blue_gain
-        self.poisson_gain = poisson_gain
         self.gaussian_std = gaussian_std
+        self.poisson_gain = poisson_gain
         self.denoising = denoising
         self.chroma_sigma = chroma_sigma
-        self.sharpening = sharpening
         self.sharpening_radius = sharpening_radius
-        self.jpeg_quality = jpeg_quality
+        self.sharpening_amount = sharpening_amount
+        self.quality = quality
         self.chroma_subsampling = chroma_subsampling
         self.data_range = data_range
         self.random_state = random_state
 
-    def photograph(self, X):
-        """Photograph images, and tell what was drawn for each.
-
-        `transform` gives the same photographs. Nothing is kept on the transformer, so
-        that it stays stateless: with an int as `random_state`, every call draws the
-        same again, and with None or a generator, what this call tells is true for its
-        own photographs alone.
+    def transform_and_report(self, X):
+        """Take photographs, and tell what was drawn for each.
 
         Parameters
         ----------
         X : array of shape (n, height, width[, channels]), list of arrays, or rows
-            Sharp images of type uint8, uint16, float32 or float64, grey or RGB.
+            Images of type uint8, uint16, float32 or float64.
 
         Returns
         -------
         photographs : like X
-            New arrays of the same layout, type and range.
+            What `transform` gives.
         drawn : list of dict
-            One for each image. Keys are the names of the parameters, but
-            "denoising_strength", as a share of the data range, for `denoising`. "blur"
-            is a dict: its "kind" is "none", "gaussian", "defocus", "motion" or
-            "kernel"; its "kernel" is an array; and the geometry of each kind goes by
-            the parameters of its transformer, with "sigma_major", "sigma_minor" and
-            "angle" for all Gaussians. What does not take place is None, 0, or a gain
-            of 1.
+            For each image what every parameter became, by its name; "blur" is a dict
+            with its "kind", its sizes in pixels, and its "kernel".
 
         Raises
         ------
@@ -242,36 +192,87 @@ class CameraTransformer(ImageTransformer):
         drawn = []
 
         def change(image, random_state):
-            exposure = self._draw(is_rgb(image), random_state)
-            drawn.append(exposure.as_dict())
-            return take_photograph(image, exposure, self.data_range, random_state)
+            drawn.append(self._draw(random_state))
+            return self._take(image, drawn[-1], random_state)
 
         return self._transform_each(X, change), drawn
 
+    def _change(self, image, random_state):
+        return self._take(image, self._draw(random_state), random_state)
+
+    def _draw(self, random_state):
+        """Every parameter for one image, in the order in which light meets them."""
+        report = {"blur": self._draw_blur(random_state)}
+        for name in ("bayer_order", "demosaicing"):
+            value = getattr(self, name)
+            report[name] = value and draw_option(value, random_state)
+        for name in _NUMBERS:
+            report[name] = draw(getattr(self, name), random_state)
+        report["quality"] = (
+            None if self.quality is None else draw_quality(self.quality, random_state)
+        )
+        report["chroma_subsampling"] = draw_option(
+            self.chroma_subsampling, random_state
+        )
+        return report
+
+    def _draw_blur(self, random_state):
+        if self.blur is None:
+            return {"kind": "none", "kernel": np.ones((1, 1))}
+        blur = self.blur
+        if _is_choice(blur):
+            blur = blur[random_state.randint(len(blur))]
+        if hasattr(blur, "_draw_blur"):
+            return blur._draw_blur(random_state)
+        return {"kind": "kernel", "kernel": as_kernel(blur, "blur")}
+
+    def _take(self, image, report, random_state):
+        white = resolve_data_range(self.data_range, image.dtype)
+        values = (image / white).astype(np.float32)
+        values = _sense(values, report, random_state)
+        if report["denoising"] > 0:
+            values = denoise(values, report["denoising"], report["chroma_sigma"])
+        radius, amount = report["sharpening_radius"], report["sharpening_amount"]
+        values = unsharp_mask(values, radius, amount)
+        if report["quality"] is not None:
+            pixels = as_pixels(255 * values, np.uint8)
+            subsampling = report["chroma_subsampling"]
+            values = jpeg_round_trip(pixels, report["quality"], subsampling) / 255
+        return as_pixels(values * white, image.dtype)
+
     def _check_parameters(self):
-        for blur in _blurs(self.blur):
-            if blur is not None:
-                blur._validate_params()
-                blur._check_parameters()
+        self._check_blur()
         if self.bayer_order is not None:
             check_options("bayer_order", self.bayer_order, BAYER_ORDERS)
-        check_options("demosaicing", self.demosaicing, METHODS)
-        check_gain("red_gain", self.red_gain)
-        check_gain("blue_gain", self.blue_gain)
-        for name in ("poisson_gain", "gaussian_std"):
-            check_range(name, getattr(self, name), "shares of the data range")
-        check_range("denoising", self.denoising, "standard deviations", high=100)
+        check_options("demosaicing", self.demosaicing, _METHODS)
+        check_options("chroma_subsampling", self.chroma_subsampling, _CHROMA)
+        for name in ("red_gain", "blue_gain"):
+            check_gain(name, getattr(self, name))
+        for name in ("gaussian_std", "poisson_gain"):
+            check_range(name, getattr(self, name), "shares of the sensor's white")
+        check_range("denoising", self.denoising, "shares of the data range", high=10)
         check_chroma_sigma(self.chroma_sigma)
-        check_range("sharpening", self.sharpening, "times", high=MAX_AMOUNT)
-        radius = self.sharpening_radius
+        radius, amount = self.sharpening_radius, self.sharpening_amount
         check_range("sharpening_radius", radius, "pixels", high=MAX_RADIUS)
-        self._check_file()
+        check_range("sharpening_amount", amount, "times", high=MAX_AMOUNT)
+        if self.quality is not None:
+            whole = dict(low=1, high=100, kind=Integral)
+            check_range("quality", self.quality, "whole numbers", **whole)
 
-    def _check_file(self):
-        if self.jpeg_quality is not None:
-            unit, quality = "whole numbers", self.jpeg_quality
-            check_range("jpeg_quality", quality, unit, low=1, high=100, kind=Integral)
-        check_options("chroma_subsampling", self.chroma_subsampling, SUBSAMPLINGS)
+    def _check_blur(self):
+        if self.blur is None:
+            return
+        for blur in self.blur if _is_choice(self.blur) else [self.blur]:
+            if hasattr(blur, "_draw_blur"):
+                blur._validate_params()
+                blur._check_parameters()
+            elif hasattr(blur, "transform"):
+                raise ValueError(
+                    f"blur={blur!r} is no blur of this package: expected one of its "
+                    "blur transformers, a kernel, or a list of them."
+                )
+            else:
+                as_kernel(blur, "blur")
 
     def _check_X(self, X, *, reset):
         X = super()._check_X(X, reset=reset)
@@ -279,84 +280,49 @@ class CameraTransformer(ImageTransformer):
         check_colours(shapes, "a camera")
         if self.bayer_order is not None:
             check_mosaic(shapes)
-        if self.jpeg_quality is not None:
+        if self.quality is not None:
             check_storable(shapes)
         return X
 
-    def _change(self, image, random_state):
-        exposure = self._draw(is_rgb(image), random_state)
-        return take_photograph(image, exposure, self.data_range, random_state)
 
-    def _draw(self, has_colours, random_state):
-        """An `Exposure`, drawn in the order of its steps."""
-        blurs = _blurs(self.blur)
-        blur = blurs[random_state.randint(len(blurs))] if len(blurs) > 1 else blurs[0]
-        lens = {"kind": "none", "kernel": np.ones((1, 1))}
-        if blur is not None:
-            lens = blur._draw_blur(random_state)
-        mosaic = self._draw_mosaic(has_colours, random_state)
-        noise = self._draw_noise(random_state)
-        return Exposure(
-            blur=lens,
-            **mosaic,
-            **noise,
-            **self._draw_processing(has_colours, noise, random_state),
-            **self._draw_file(has_colours, random_state),
+_NUMBERS = (
+    "red_gain",
+    "blue_gain",
+    "gaussian_std",
+    "poisson_gain",
+    "denoising",
+    "chroma_sigma",
+    "sharpening_radius",
+    "sharpening_amount",
+)
+
+
+def _is_choice(blur):
+    """Whether these are several blurs, and not the rows of a kernel."""
+    is_list = isinstance(blur, (list, tuple)) and len(blur) > 0
+    return is_list and not isinstance(blur[0], (list, tuple, Real))
+
+
+def _sense(values, report, random_state):
+    """From sRGB values of a scene to those of a photograph, before any processing."""
+    kernel, order = report["blur"]["kernel"], report["bayer_order"]
+    noise = report["gaussian_std"], report["poisson_gain"]
+    has_mosaic = order is not None and is_rgb(values)
+    if not (has_mosaic or any(noise) or kernel.size > 1):
+        return values
+    light = filter_image(srgb_decode(values), mirrored(kernel), "reflect101")
+    gains = (report["red_gain"], report["blue_gain"]) if is_rgb(values) else None
+    if gains is not None:
+        light = balance_white(light, 1 / gains[0], 1 / gains[1])
+    if has_mosaic:
+        light = sample_mosaic(light, order)
+    light = add_noise(light, *noise, 1.0, random_state)
+    if has_mosaic:
+        counts = to_sensor(_BLACK + (1 - _BLACK) * light)
+        colours = from_sensor(
+            demosaic(counts, order, report["demosaicing"]), np.float32
         )
-
-    def _draw_mosaic(self, has_colours, random_state):
-        if not has_colours or self.bayer_order is None:
-            return dict(red_gain=1.0, blue_gain=1.0, bayer_order=None, demosaicing=None)
-        return dict(
-            red_gain=draw(self.red_gain, random_state),
-            blue_gain=draw(self.blue_gain, random_state),
-            bayer_order=draw_option(self.bayer_order, random_state),
-            demosaicing=draw_option(self.demosaicing, random_state),
-        )
-
-    def _draw_noise(self, random_state):
-        gain = self.poisson_gain
-        if not isinstance(gain, Real):
-            gain = random_state.uniform(*np.sqrt(gain)) ** 2
-        std = draw(self.gaussian_std, random_state)
-        return dict(poisson_gain=gain, gaussian_std=std)
-
-    def _draw_processing(self, has_colours, noise, random_state):
-        strength = draw(self.denoising, random_state) * stored_noise(**noise)
-        return dict(
-            denoising_strength=strength,
-            chroma_sigma=draw(self.chroma_sigma, random_state) if has_colours else 0.0,
-            sharpening=draw(self.sharpening, random_state),
-            sharpening_radius=draw(self.sharpening_radius, random_state),
-        )
-
-    def _draw_file(self, has_colours, random_state):
-        quality = self.jpeg_quality
-        if quality is None:
-            return dict(jpeg_quality=None, chroma_subsampling=None)
-        quality = draw_quality(quality, random_state)
-        subsampling = draw_option(self.chroma_subsampling, random_state)
-        return dict(
-            jpeg_quality=quality,
-            chroma_subsampling=subsampling if has_colours else None,
-        )
-
-
-def _blurs(blur):
-    """The blurs that a camera draws from: transformers that make kernels, or None."""
-    if isinstance(blur, str):
-        return RANDOM_BLURS
-    is_list = isinstance(blur, (list, tuple))
-    # A kernel in nested lists has rows; what else a list holds are blurs.
-    if is_list and not all(isinstance(row, (list, tuple)) for row in blur):
-        return [_as_transformer(one) for one in blur]
-    return [_as_transformer(blur)]
-
-
-def _as_transformer(blur):
-    """A transformer that draws kernels; None stays."""
-    return blur if blur is None or _draws(blur) else KernelBlurTransformer(blur)
-
-
-def _draws(blur):
-    return isinstance(blur, (BlurTransformer, GaussianBlurTransformer))
+        light = (colours - np.float32(_BLACK)) / np.float32(1 - _BLACK)
+    if gains is not None:
+        light = balance_white(light, *gains)
+    return srgb_encode(np.clip(light, 0, 1)).astype(np.float32)
