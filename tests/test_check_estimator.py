@@ -55,11 +55,13 @@ ESTIMATORS = {
     # The checks ask for the same result in any order of the rows, so without draws.
     "camera": CameraTransformer(
         DefocusBlurTransformer(1.5),
-        poisson_gain=0,
-        gaussian_std=0,
-        sharpening=0.5,
+        poisson_gain=0.0,
+        gaussian_std=0.0,
+        denoising=0.0,
         sharpening_radius=1.0,
-        jpeg_quality=90,
+        sharpening_amount=0.5,
+        quality=90,
+        chroma_subsampling="4:4:4",
     ),
     "polyblur": PolyblurDeblurrer(),
 }

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pydbcnn import Blur, JPEGTransformer
-from pydbcnn._degradations.kernel_blur import filter_image
+from pydbcnn._degradations.blur_base import filter_image
 
 from .protocol import to_8_bits
 

@@ -243,7 +243,9 @@ def test_from_photographs_to_a_report(tmp_path, capsys):
     save_photo(tmp_path / "data" / "B" / "grey.png", detail()[..., 1])
     arguments = [str(tmp_path / "data"), "--sigmas", "0", "1.6", "--rounds", "0"]
     folder = tmp_path / "results"
-    evaluate.main([*arguments, "--jobs", "1", "--results", str(folder)])
+    evaluate.main(
+        [*arguments, "--jobs", "1", "--only", "restoring", "--results", str(folder)]
+    )
     printed = capsys.readouterr().out
     text = (folder / "quality.md").read_text()
     assert text in printed

@@ -98,7 +98,7 @@ def test_the_mosaic_is_that_of_its_transformer_in_linear_light(values, method):
     for image, other in zip(taken, expected, strict=True):
         apart = np.abs(image - encoded(np.clip(other, 0, 1)))
         # A direction that is chosen by a hair may be another after rounding.
-        assert (apart > 2e-3).sum() <= 3
+        assert (apart > 2e-3).mean() < 1e-3
 
 
 def test_white_balance_is_undone_before_the_sensor_and_done_after_it():
