@@ -77,6 +77,10 @@ class BlurTransformer(ImageTransformer):
         "random_state": ["random_state"],
     }
 
+    def __setstate__(self, state):
+        # Pickles of 0.1.0 know neither.
+        super().__setstate__({"linear_light": False, "data_range": None} | state)
+
     def _draw_geometry(self, random_state):
         """What `_make_kernel` takes, as a dict."""
         raise NotImplementedError
