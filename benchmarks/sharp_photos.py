@@ -37,6 +37,11 @@ def sharp_photographs(folder, smallest, *, limit=None, without=None):
     if without is not None:
         found = len(photos)
         left_out = np.array([_small(photo) for photo in _read(without)])
+        if not len(left_out):
+            raise SystemExit(
+                f"{without} holds no 8-bit colour photograph: name a folder of those "
+                "to leave out."
+            )
         photos = [photo for photo in photos if not _is_among(photo, left_out)]
         print(f"left out: {found - len(photos)} photographs of {without}")
     if not photos:

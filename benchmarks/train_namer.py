@@ -39,7 +39,7 @@ from pydbcnn._progress import progress_bar
 from pydbcnn.backends.threads import thread_count
 
 NAME = "namer.safetensors"
-LARGE = 300  # pixels of a side of photographs whose spectra are learned
+LARGE, FEWEST = 300, 2  # pixels of a side of photographs whose spectra are learned
 ROUNDING = 1 / 12  # what rounding to 8 bits adds to a spectrum
 N_MEMBERS, HIDDEN = 4, (96, 48)
 ALPHA, BATCH_SIZE = 0.05, 128
@@ -57,6 +57,11 @@ def learn_spectra(photos):
             continue
         texture = texture_of([region.luminance for region in regions_of(photo, 255.0)])
         logs.append(np.log(np.maximum(texture.power - ROUNDING, ROUNDING / 100)))
+    if len(logs) < FEWEST:
+        raise SystemExit(
+            f"{len(logs)} photographs have a side of {LARGE} pixels, expected at least "
+            f"{FEWEST}: what sharp spectra are like is learned from these."
+        )
     return SharpSpectra.learn(np.array(logs))
 
 
@@ -68,7 +73,7 @@ def example(index, photos, spectra):
     else:
         image, blur = photograph(photos[index % len(photos)], generator)
         kind, sigma = class_of(blur), blur.sigma
-    statistics = evidence_of(image[..., :3], 255.0, spectra).statistics
+    statistics = evidence_of(image, 255.0, spectra).statistics
     return None if statistics is None else (statistics, CLASSES.index(kind), sigma)
 
 
@@ -145,7 +150,7 @@ def main(arguments=None):
     parser.add_argument(
         "--without", type=Path, help="folder of photographs to leave out: a test set"
     )
-    parser.add_argument("--examples", type=int, default=9000)
+    parser.add_argument("--examples", type=int, default=8000)
     parser.add_argument("--limit", type=int, help="of photographs, for a trial")
     options = parser.parse_args(arguments)
     path = options.out / NAME

@@ -18,6 +18,7 @@ MAX_RADIUS, MAX_LENGTH, MAX_SIGMA = 500, 1000, 100
 MIN_SIGMA = 0.3
 # A wider blur is not mild, and the filters that undo it are too large.
 MAX_KERNEL_SIDE = 41
+_NO_LENGTH = 1e-9  # pixels: of no effect, and its shares of pixels are lost to rounding
 _SUM_TOLERANCE = 1e-3
 
 
@@ -183,7 +184,7 @@ def line_kernel(length, angle):
     -------
     kernel : ndarray of shape (height, width)
     """
-    if length == 0:
+    if length < _NO_LENGTH:
         return np.ones((1, 1))
     cosine, sine = _direction(angle)
     half_x, half_y = (_ceil(length / 2 * abs(side)) for side in (cosine, sine))

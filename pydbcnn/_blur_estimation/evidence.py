@@ -64,7 +64,9 @@ def evidence_of(image, data_range, spectra):
     """
     regions = regions_of(image, data_range)
     seen_regions = regions
-    if not is_rounded(image):  # What weighs the evidence has learned from 8 bits.
+    if not is_rounded(
+        image, data_range
+    ):  # What weighs the evidence has learned from 8 bits.
         seen_regions = [region.rounded() for region in regions]
     planes = [region.luminance for region in seen_regions]
     with ThreadPoolExecutor(2) as pool:
@@ -72,9 +74,9 @@ def evidence_of(image, data_range, spectra):
         finding = pool.submit(jpeg_quality, planes)
         texture = texture_of(planes)
         seen_quiet, quality = measuring.result(), finding.result()
-    quiet = seen_quiet if is_rounded(image) else noise_of(regions, False)
+    quiet = seen_quiet if is_rounded(image, data_range) else noise_of(regions, False)
     if texture is None or texture.contrast < _FLAT:
-        return Evidence(None, None, None, quiet, None)
+        return Evidence(None, None, None, quiet, quality)
     seen = _seen(texture, seen_quiet.spectrum, quality)
     if _is_noise(seen, texture.n_blocks):
         return Evidence(None, None, None, quiet, quality)
@@ -102,9 +104,9 @@ def _is_noise(seen, n_blocks):
     return bool(ratio < _ABOVE_NOISE * (1 + n_blocks**-0.5))
 
 
-def is_rounded(image):
+def is_rounded(image, data_range):
     """Whether pixels are whole levels of 8 bits."""
-    return image.dtype == np.uint8
+    return image.dtype == np.uint8 and data_range == 255
 
 
 def _seen(texture, quiet, quality):

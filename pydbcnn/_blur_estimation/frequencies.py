@@ -59,12 +59,15 @@ def log_gain(kernel):
 
 
 def power_gain(kernel):
-    """The power that a blur leaves, of half a spectrum of shape (64, 33)."""
+    """The power that a blur leaves, of half a spectrum of shape (64, 33).
+
+    In the first and the last column, which no blur is read from, the window's spread
+    across is left out.
+    """
     spectrum = np.fft.rfft2(kernel, (SIDE, SIDE))
     power = spectrum.real**2 + spectrum.imag**2
     beside = np.roll(power, 1, axis=0) + np.roll(power, -1, axis=0)
     power = _NEIGHBOUR * beside + _ITSELF * power
-    # The first and the last column, which are beside no frequency that is used, stay.
     power[:, 1:-1] = (
         _NEIGHBOUR * (power[:, :-2] + power[:, 2:]) + _ITSELF * power[:, 1:-1]
     )

@@ -23,7 +23,6 @@ from .whole_noise import whole_noise
 
 FORMAT, FORMAT_VERSION = "pydbcnn-blur-namer", 1
 CLASSES = (*KINDS, "unknown")
-_SMALLEST = 64  # pixels of a side, below which nothing is told
 _LEAST = {"defocus": 0.9, "motion": 2.2}  # pixels from which on kinds differ
 _LOOKS_SHARP = 0.4  # pixels of sigma, below which a photograph may well be sharp
 _LEAST_SIGMA = 0.3  # of a Gaussian across its direction
@@ -84,11 +83,11 @@ class Namer:
         blur : Blur
         """
         evidence = evidence_of(image, data_range, self.spectra)
-        if evidence.statistics is None or min(image.shape[:2]) < _SMALLEST:
-            return Blur.unknown(noise=_noise(image, evidence))
+        if evidence.statistics is None:
+            return Blur.unknown(noise=_noise(image, data_range, evidence))
         probabilities = self.classifier.probabilities(evidence.statistics)
         best = int(np.argmax(probabilities))
-        noise = _noise(image, evidence, CLASSES[best])
+        noise = _noise(image, data_range, evidence, CLASSES[best])
         parameters = self._parameters(CLASSES[best], evidence)
         confidence = round(float(probabilities[best]), _ROUNDED)
         return Blur(**parameters, confidence=confidence, noise=noise)
@@ -161,9 +160,9 @@ class Namer:
         return cls(spectra, *networks)
 
 
-def _noise(image, evidence, kind="unknown"):
+def _noise(image, data_range, evidence, kind="unknown"):
     fit = None if kind == "unknown" else evidence.fits[kind]
-    n_rounded = image.shape[2] if is_rounded(image) else 0
+    n_rounded = image.shape[2] if is_rounded(image, data_range) else 0
     return whole_noise(
         evidence.quiet, evidence.seen, fit, kind, evidence.quality, n_rounded
     )

@@ -23,8 +23,9 @@ def estimate_blur(images, *, tile_size=None, data_range=None):
         them: of images on a GPU no more is copied than that, some 600000 pixels each.
     tile_size : int, default=None
         Side in pixels, at least 32, of tiles that are looked at one by one, for a blur
-        that varies over the image. Tiles of less than 64 pixels tell nothing, and the
-        larger they are, the more. None looks at each image as a whole.
+        that varies over the image. Nearly equal tiles fill it, of up to half less than
+        that; those of less than 64 pixels tell nothing, so ask for 128 or more. None
+        looks at each image as a whole.
     data_range : float, default=None
         The pixel value that counts as white. None means the largest value of an
         integer type, and 1.0 for floats.
@@ -32,8 +33,9 @@ def estimate_blur(images, *, tile_size=None, data_range=None):
     Returns
     -------
     blurs : list of Blur, or list of array of shape (rows, columns)
-        One for each image, with its `confidence` and the `noise`; with `tile_size` an
-        array of them, of type object, with one for each tile. The kind is "none" for an
+        One for each image, with the `noise`, and its `confidence` but where there was
+        nothing to look at; with `tile_size` an array of them, of type object, with one
+        for each tile. The kind is "none" for an
         image that looks sharp, and "unknown" for one of which nothing can be told:
         plain areas, drawings, text, noise alone, and less than 64 pixels a side.
 

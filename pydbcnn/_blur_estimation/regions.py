@@ -44,8 +44,8 @@ def regions_of(image, data_range):
     Returns
     -------
     regions : list of Region
-        The image itself, or 16 parts spread evenly over a large one. They begin where
-        blocks of a JPEG do.
+        The image itself, or up to 16 parts spread evenly over a large one. They begin
+        where blocks of a JPEG do.
     """
     parts = [to_host(part) for part in _parts(image)]
     return [_in_levels(part, data_range) for part in parts]
@@ -66,7 +66,7 @@ def _parts(image):
 def _starts(size):
     n_starts = _REGIONS if size > _REGION else 1
     starts = np.linspace(0, max(size - _REGION, 0), n_starts).astype(int)
-    return starts // _JPEG_BLOCK * _JPEG_BLOCK
+    return np.unique(starts // _JPEG_BLOCK * _JPEG_BLOCK)
 
 
 def _in_levels(part, data_range):

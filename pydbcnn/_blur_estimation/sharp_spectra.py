@@ -18,9 +18,9 @@ _ANGULAR = (0.05, 0.13, 0.27, 0.5)
 _PERIODS = (2, 4)  # of the waves, in a full turn
 N_RADIAL = len(_RADIAL)
 N_FUNCTIONS = N_RADIAL + 2 * len(_PERIODS) * len(_ANGULAR)
+_HIGHEST = 1e6  # of logarithms and their variances
 # Photographs of the world vary more than those that were learned from: in everything by
 # this factor, in their contrast by a variance, and in each function by a little.
-_HIGHEST = 1e6  # of logarithms and their variances
 _WIDENING, _CONTRAST, _LITTLE = 1.5, 4.0, 0.003
 
 
@@ -93,9 +93,13 @@ class SharpSpectra:
             raise ValueError(f"sharp spectra have shapes {shapes}: expected {expected}")
         values = np.append(self.covariance.ravel(), self.mean)
         if not (np.abs(values) <= _HIGHEST).all():
-            raise ValueError("sharp spectra are not all finite floats")
-        if np.linalg.eigvalsh(self.covariance)[0] < -_LITTLE / 2:
-            raise ValueError("sharp spectra have a covariance that is none")
+            raise ValueError("sharp spectra are not all finite floats of at most 1e6")
+        least = np.linalg.eigvalsh(self.covariance)[0]
+        if least < -_LITTLE / 2 or not np.allclose(self.covariance, self.covariance.T):
+            raise ValueError(
+                f"the covariance of sharp spectra has an eigenvalue of {least:.3g} or "
+                "is not symmetric: expected a symmetric one with none below 0"
+            )
 
     @cached_property
     def precision(self):

@@ -117,7 +117,7 @@ def test_the_energy_of_a_fit_is_a_probability():
     [
         (np.zeros(3), np.eye(N_FUNCTIONS), r"have shapes \(\(3,\)"),
         (np.full(N_FUNCTIONS, np.nan), np.eye(N_FUNCTIONS), "not all finite"),
-        (np.zeros(N_FUNCTIONS), -np.eye(N_FUNCTIONS), "covariance that is none"),
+        (np.zeros(N_FUNCTIONS), -np.eye(N_FUNCTIONS), "eigenvalue of -1 "),
     ],
 )
 def test_spectra_of_damaged_files_are_refused(mean, covariance, message):
