@@ -64,9 +64,8 @@ def evidence_of(image, data_range, spectra):
     """
     regions = regions_of(image, data_range)
     seen_regions = regions
-    if not is_rounded(
-        image, data_range
-    ):  # What weighs the evidence has learned from 8 bits.
+    if not is_rounded(image, data_range):
+        # What weighs the evidence has learned from images of 8 bits.
         seen_regions = [region.rounded() for region in regions]
     planes = [region.luminance for region in seen_regions]
     with ThreadPoolExecutor(2) as pool:
