@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
+from blur_examples import to_eight_bits
 
 from pydbcnn import Blur
+from pydbcnn._degradations.blur_base import filter_image
 from pydbcnn._degradations.demosaicing import BAYER_ORDERS, demosaic, sample_mosaic
 from pydbcnn._degradations.jpeg import jpeg_round_trip
 from pydbcnn._pixels.opencv import import_cv2
@@ -44,12 +46,7 @@ def photograph(photo, generator):
     """
     sharp = _varied(photo, generator)
     blur = _some_blur(generator)
-    levels = sharp.astype(np.float32)
-    if blur.kind != "none":
-        cv2 = import_cv2()
-        levels = cv2.filter2D(
-            levels, -1, blur.kernel(), borderType=cv2.BORDER_REFLECT_101
-        )
+    levels = filter_image(sharp.astype(np.float32), blur.kernel(), "reflect101")
     if generator.random() < 0.2:
         return _through_a_camera(levels, generator), blur
     return _noisy(levels, generator), blur
@@ -129,7 +126,7 @@ def _noisy(levels, generator):
         if generator.random() < 0.3:
             noise *= np.sqrt(np.maximum(levels, 4) / 128)
         levels = levels + noise * _log_uniform(NOISE, generator)
-    return _stored(_rounded(levels), generator, 0.5, QUALITIES)
+    return _stored(to_eight_bits(levels), generator, 0.5, QUALITIES)
 
 
 def _through_a_camera(levels, generator):
@@ -149,11 +146,7 @@ def _through_a_camera(levels, generator):
     if generator.random() < 0.3:
         soft = import_cv2().GaussianBlur(levels, (0, 0), generator.uniform(0.6, 1.5))
         levels = levels + generator.uniform(0.2, 1) * (levels - soft)
-    return _stored(_rounded(levels), generator, 0.8, CAMERA_QUALITIES)
-
-
-def _rounded(levels):
-    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return _stored(to_eight_bits(levels), generator, 0.8, CAMERA_QUALITIES)
 
 
 def _stored(image, generator, share, qualities):
@@ -226,7 +219,7 @@ def _perhaps_soft(image, generator):
 
 def _noise_alone(shape, generator):
     noise = generator.normal(size=(*shape, 3)) * generator.uniform(0.5, 30)
-    return _rounded(generator.integers(40, 216) + noise)
+    return to_eight_bits(generator.integers(40, 216) + noise)
 
 
 def _gradient(shape, generator):
@@ -236,7 +229,7 @@ def _gradient(shape, generator):
     down = np.linspace(generator.uniform(0.5, 1), 1, height)
     levels = (down[:, np.newaxis] * across)[..., np.newaxis]
     noise = generator.normal(size=(*shape, 3)) * generator.choice([0, 0, 1, 3])
-    return _rounded(levels + noise)
+    return to_eight_bits(levels + noise)
 
 
 def _clouds(shape, generator):
@@ -246,7 +239,7 @@ def _clouds(shape, generator):
     cv2 = import_cv2()
     field = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     noise = generator.normal(size=(*shape, 3)) * generator.choice([0, 0.5, 1, 3])
-    return _rounded(128 + generator.uniform(2, 20) * field + noise)
+    return to_eight_bits(128 + generator.uniform(2, 20) * field + noise)
 
 
 DRAWINGS = (_text, _shapes, _screenshot, _noise_alone, _gradient, _clouds)

@@ -30,7 +30,7 @@ from sklearn.frozen import FrozenEstimator
 from pydbcnn import DBCNNDeblurrer, GaussianBlurTransformer, __version__
 from pydbcnn._estimators.deblurrer import fit_deblurrer
 from pydbcnn._pixels.opencv import import_cv2
-from pydbcnn._pixels.values import luminance
+from pydbcnn._pixels.values import LUMINANCE_WEIGHTS, luminance
 from pydbcnn._training.checkpoint import Checkpoint
 from pydbcnn.persistence import save_model
 from pydbcnn.pretrained import BLUR_AWARE
@@ -92,7 +92,7 @@ def grey(images):
 def coloured(model):
     """A model of colours that does to their luminance what a model of grey does."""
     first, second, third = model.coefs_
-    shares = np.array([0.299, 0.587, 0.114], first.dtype)[:, np.newaxis]
+    shares = np.array(LUMINANCE_WEIGHTS, first.dtype)[:, np.newaxis]
     params = model.get_params(deep=False) | {"warm_start": True}
     for name in (
         "n_filters",

@@ -8,7 +8,6 @@ drawings; and trains small networks on what it saw.
 
 import argparse
 import json
-import warnings
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +16,11 @@ from namer_examples import DRAWN, SMALLEST, drawing, photograph
 from quality.workers import workers
 from safetensors.numpy import save
 from sharp_photos import sharp_photographs
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from pydbcnn import __version__
+from pydbcnn._blur.noise import ROUNDING
+from pydbcnn._blur_estimation.estimator import train
 from pydbcnn._blur_estimation.evidence import evidence_of
 from pydbcnn._blur_estimation.namer import (
     CLASSES,
@@ -40,12 +40,10 @@ from pydbcnn.backends.threads import thread_count
 
 NAME = "namer.safetensors"
 LARGE, FEWEST = 300, 2  # pixels of a side of photographs whose spectra are learned
-ROUNDING = 1 / 12  # what rounding to 8 bits adds to a spectrum
 N_MEMBERS, HIDDEN = 4, (96, 48)
-ALPHA, BATCH_SIZE = 0.05, 128
+ALPHA = 0.05
 RATES = ((2e-3, 60), (2e-4, 15))  # of the solver, and epochs
 CHUNK = 250
-CONSTANT = 1e-6  # deviation of a statistic that differs by rounding alone
 GAUSSIAN = ("none", "round", "oblong")  # kinds whose width is learned
 
 
@@ -97,9 +95,7 @@ def look_at(photos, spectra, n_examples):
 
 def learn_namer(spectra, statistics, classes, sigmas):
     """Networks that read statistics."""
-    deviation = statistics.std(axis=0)
-    scale = np.where(deviation > CONSTANT, deviation, 1.0)
-    empty = KindClassifier(statistics.mean(axis=0), scale, ())
+    empty = KindClassifier.that_standardises(statistics)
     inputs = empty.standardise(statistics)
     classifiers = [
         trained(MLPClassifier, seed, inputs, classes) for seed in range(N_MEMBERS)
@@ -121,17 +117,12 @@ def trained(kind, seed, inputs, targets):
     network = kind(
         hidden_layer_sizes=HIDDEN,
         alpha=ALPHA,
-        batch_size=BATCH_SIZE,
         tol=0.0,
         n_iter_no_change=max(epochs for _, epochs in RATES),
         warm_start=True,
         random_state=seed,
     )
-    for rate, epochs in RATES:
-        network.set_params(learning_rate_init=rate, max_iter=epochs)
-        with warnings.catch_warnings():  # to end at max_iter is the plan
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            network.fit(inputs, targets)
+    train(network, inputs, targets, RATES)
     return network
 
 

@@ -152,12 +152,9 @@ def read_model(path):
 
 def _take_regressor(tensors):
     """What estimates the blur, from tensors, which are removed."""
-    names = [name for name in tensors if name.startswith(_BLUR)]
-    if not names:
+    if not any(name.startswith(_BLUR) for name in tensors):
         return None
-    return BlurRegressor.from_tensors(
-        {name.removeprefix(_BLUR): tensors.pop(name) for name in names}
-    )
+    return BlurRegressor.taken_from(tensors, _BLUR)
 
 
 def _plain_params(estimator):

@@ -9,7 +9,7 @@ from .words import number_in_words
 
 SPECTRUM_SHAPE = 16, 9
 _MAX_STD = 255
-_OF_ROUNDING = 1 / 12  # variance of what rounding to whole levels adds
+ROUNDING = 1 / 12  # variance of what rounding to whole levels adds
 
 
 class Noise(Value):
@@ -86,7 +86,7 @@ class Noise(Value):
             When `std` is no number from 0 to 255.
         """
         std = check_number("std", std, 0, _MAX_STD, "levels")
-        power = std**2 + (_OF_ROUNDING if rounded else 0)
+        power = std**2 + (ROUNDING if rounded else 0)
         return cls(std, np.full(SPECTRUM_SHAPE, power))
 
     @property

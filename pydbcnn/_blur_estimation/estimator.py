@@ -27,7 +27,6 @@ _BATCH_SIZE = 128
 # Rates of the solver, and the share of the epochs after which each ends: falling, so
 # that the error depends little on which samples came last.
 _RATES = ((2e-3, 0.7), (4e-4, 0.9), (8e-5, 1.0))
-_CONSTANT = 1e-6  # deviation of a statistic that differs by rounding alone
 
 
 class BlurEstimator(RegressorMixin, BaseEstimator):
@@ -154,14 +153,11 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         """
         random_state = check_random_state(self.random_state)
         samples, targets = self._samples(X, y, random_state)
-        deviation = samples.std(axis=0)
-        regressor = BlurRegressor(
-            samples.mean(axis=0), np.where(deviation > _CONSTANT, deviation, 1.0), ()
-        )
+        regressor = BlurRegressor.that_standardises(samples)
         inputs = regressor.standardise(samples)
         networks = [self._network(random_state) for _ in range(self.n_members)]
         for network in networks:
-            _train(network, inputs, targets, self.max_iter)
+            train(network, inputs, targets, _rates(self.max_iter))
         self._keep(regressor, networks)
         self._random_state = random_state
         self.n_samples_seen_ = len(samples)
@@ -309,13 +305,31 @@ class BlurEstimator(RegressorMixin, BaseEstimator):
         )
 
 
-def _train(network, inputs, targets, max_iter):
-    network.set_params(batch_size=min(_BATCH_SIZE, len(inputs)))
+def _rates(max_iter):
+    """Rates of the solver, and for how many epochs each."""
     ends = [0, *(round(share * max_iter) for _, share in _RATES)]
-    for (rate, _), (start, end) in zip(_RATES, pairwise(ends), strict=True):
-        if start == end:
+    return [
+        (rate, end - start)
+        for (rate, _), (start, end) in zip(_RATES, pairwise(ends), strict=True)
+    ]
+
+
+def train(network, inputs, targets, rates):
+    """Train a network of scikit-learn's with a warm start, at falling rates.
+
+    Parameters
+    ----------
+    network : MLPRegressor or MLPClassifier
+    inputs : array of shape (n, n_statistics)
+    targets : array of shape (n,)
+    rates : list of tuple of (float, int)
+        Rates of the solver, and for how many epochs each.
+    """
+    network.set_params(batch_size=min(_BATCH_SIZE, len(inputs)))
+    for rate, n_epochs in rates:
+        if n_epochs == 0:
             continue
-        network.set_params(learning_rate_init=rate, max_iter=end - start)
+        network.set_params(learning_rate_init=rate, max_iter=n_epochs)
         with warnings.catch_warnings():  # to end at max_iter is the plan
             warnings.simplefilter("ignore", ConvergenceWarning)
             network.fit(inputs, targets)

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._blur.noise import Noise
-from .frequencies import RADII, SIDE, USED
+from .._blur.noise import ROUNDING, Noise
+from .frequencies import ACROSS, DOWN, RADII, SIDE, USED
 from .likelihood import Seen, best_of_each_kind
 from .quantisation import jpeg_quality, quantisation_noise
-from .quiet import ROUNDING, Quiet, noise_of
-from .regions import regions_of
+from .quiet import Quiet, noise_of
+from .regions import CLIPPED, regions_of
 from .shapes import KINDS
 from .sharp_spectra import FUNCTIONS, N_RADIAL
 from .textures import texture_of
@@ -18,7 +18,6 @@ from .textures import texture_of
 _FINEST = 0.42  # cycles a pixel from which on most blurs leave noise alone
 _FLAT = 1e-3  # levels squared of contrast, below which there is nothing to see
 _LOW, _ABOVE_NOISE = 0.1, 1.5  # cycles a pixel; times
-_CLIPPED = (1.0, 254.0)
 _MOST = 8.0  # of logarithms of signal over noise
 N_STATISTICS = 53
 _COMMON = 8  # levels that a drawing has most of its pixels in
@@ -39,6 +38,8 @@ class Evidence(NamedTuple):
         What quiet places hold.
     quality : int or None
         Of the JPEG that the image was.
+    n_rounded : int
+        How many channels are whole levels of 8 bits: all or none.
     """
 
     seen: Seen | None
@@ -46,6 +47,7 @@ class Evidence(NamedTuple):
     statistics: np.ndarray | None
     quiet: Quiet
     quality: int | None
+    n_rounded: int
 
 
 def evidence_of(image, data_range, spectra):
@@ -63,22 +65,23 @@ def evidence_of(image, data_range, spectra):
     evidence : Evidence
     """
     regions = regions_of(image, data_range)
-    seen_regions = regions
-    if not is_rounded(image, data_range):
-        # What weighs the evidence has learned from images of 8 bits.
-        seen_regions = [region.rounded() for region in regions]
+    is_rounded = image.dtype == np.uint8 and data_range == 255
+    n_rounded = image.shape[2] if is_rounded else 0
+    # What weighs the evidence has learned from images of 8 bits.
+    seen_regions = regions if is_rounded else [part.rounded() for part in regions]
     planes = [region.luminance for region in seen_regions]
     with ThreadPoolExecutor(2) as pool:
         measuring = pool.submit(noise_of, seen_regions, True)
         finding = pool.submit(jpeg_quality, planes)
         texture = texture_of(planes)
         seen_quiet, quality = measuring.result(), finding.result()
-    quiet = seen_quiet if is_rounded(image, data_range) else noise_of(regions, False)
+    quiet = seen_quiet if is_rounded else noise_of(regions, False)
+    nothing = Evidence(None, None, None, quiet, quality, n_rounded)
     if texture is None or texture.contrast < _FLAT:
-        return Evidence(None, None, None, quiet, quality)
+        return nothing
     seen = _seen(texture, seen_quiet.spectrum, quality)
     if _is_noise(seen, texture.n_blocks):
-        return Evidence(None, None, None, quiet, quality)
+        return nothing
     fits = best_of_each_kind(seen, spectra)
     statistics = np.concatenate(
         [
@@ -90,7 +93,7 @@ def evidence_of(image, data_range, spectra):
             _drawn(seen_regions),
         ]
     )
-    return Evidence(seen, fits, statistics, quiet, quality)
+    return Evidence(seen, fits, statistics, quiet, quality, n_rounded)
 
 
 def _is_noise(seen, n_blocks):
@@ -103,23 +106,18 @@ def _is_noise(seen, n_blocks):
     return bool(ratio < _ABOVE_NOISE * (1 + n_blocks**-0.5))
 
 
-def is_rounded(image, data_range):
-    """Whether pixels are whole levels of 8 bits."""
-    return image.dtype == np.uint8 and data_range == 255
-
-
 def _seen(texture, quiet, quality):
     """The spectrum of textured places, and what of it is noise."""
     quiet = Noise(0.0, np.maximum(quiet, ROUNDING))
     noise = quiet.power((SIDE, SIDE))[USED]
     if quality is not None:
-        noise = np.maximum(noise, quantisation_noise(quality))
-    if quality is None:
-        finest = RADII > _FINEST
-        # Textured places have no less noise than quiet ones: if they hold less power,
-        # the quiet ones were not so quiet.
-        noise = noise * min(texture.power[finest].mean() / noise[finest].mean(), 1.0)
-    return Seen(texture.power, noise, quality is not None)
+        noise = np.maximum(noise, quantisation_noise(quality, DOWN, ACROSS))
+        return Seen(texture.power, noise, is_quantised=True)
+    finest = RADII > _FINEST
+    # Textured places have no less noise than quiet ones: if they hold less power, the
+    # quiet ones were not so quiet.
+    noise = noise * min(texture.power[finest].mean() / noise[finest].mean(), 1.0)
+    return Seen(texture.power, noise, is_quantised=False)
 
 
 def _energies(fits):
@@ -177,10 +175,10 @@ def _drawn(regions):
     """What tells drawings and text from photographs: pixels that are just alike."""
     planes = [region.luminance for region in regions]
     values = np.concatenate([plane.ravel() for plane in planes])
-    inside = (values > _CLIPPED[0]) & (values < _CLIPPED[1])
+    inside = (values > CLIPPED[0]) & (values < CLIPPED[1])
     alike, n_pairs = 0, 1
     for plane in planes:
-        pair = (plane[:, 1:] > _CLIPPED[0]) & (plane[:, 1:] < _CLIPPED[1])
+        pair = (plane[:, 1:] > CLIPPED[0]) & (plane[:, 1:] < CLIPPED[1])
         alike += np.count_nonzero(pair & (plane[:, 1:] == plane[:, :-1]))
         n_pairs += np.count_nonzero(pair)
     counts = np.sort(np.bincount(values.astype(np.int64), minlength=256))

@@ -32,7 +32,6 @@ USED = (
 )
 DOWN, ACROSS = _DOWN[USED], _ACROSS[USED]
 RADII = _RADII[USED]  # of the frequencies that are used
-ANGLES = np.arctan2(DOWN, ACROSS)
 
 
 def hann_window(side):
@@ -40,6 +39,23 @@ def hann_window(side):
     line = np.hanning(side + 2)[1:-1]
     window = np.outer(line, line)
     return (window / np.sqrt(np.square(window).sum())).astype(np.float32)
+
+
+def block_power(blocks, window):
+    """Power spectra of blocks about their means, seen through a window.
+
+    Parameters
+    ----------
+    blocks : array of shape (n, side, side), float32
+    window : array of shape (side, side), float32
+
+    Returns
+    -------
+    power : array of shape (n, side, side // 2 + 1)
+    """
+    centred = blocks - blocks.mean(axis=(1, 2), keepdims=True)
+    spectra = np.fft.rfft2(centred * window)
+    return spectra.real**2 + spectra.imag**2
 
 
 def log_gain(kernel):

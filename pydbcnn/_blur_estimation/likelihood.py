@@ -136,7 +136,6 @@ class _State(NamedTuple):
     coefficients: np.ndarray
     log_noise: float
     log_gain: np.ndarray
-    model: np.ndarray  # of the power
     signal: np.ndarray  # the share of it that is no noise
     residual: np.ndarray
     energy: float
@@ -189,7 +188,6 @@ class _Search:
             coefficients,
             log_noise,
             log_gain,
-            model,
             signal / model,
             residual,
             energy,

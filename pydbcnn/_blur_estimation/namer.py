@@ -14,7 +14,7 @@ import numpy as np
 
 from .._blur.blur import Blur
 from .._files import read_tensors
-from .evidence import N_STATISTICS, evidence_of, is_rounded
+from .evidence import N_STATISTICS, evidence_of
 from .networks import Networks
 from .regressor import to_sigma
 from .shapes import KINDS
@@ -54,6 +54,10 @@ class WidthRegressor(Networks):
         return float(to_sigma(self.outputs(statistics).mean()))
 
 
+# By what the names of their arrays begin with.
+_NETWORKS = {"classifier.": KindClassifier, "regressor.": WidthRegressor}
+
+
 @dataclass(frozen=True)
 class Namer:
     """All that is learned for naming blurs.
@@ -84,10 +88,10 @@ class Namer:
         """
         evidence = evidence_of(image, data_range, self.spectra)
         if evidence.statistics is None:
-            return Blur.unknown(noise=_noise(image, data_range, evidence))
+            return Blur.unknown(noise=_noise(evidence))
         probabilities = self.classifier.probabilities(evidence.statistics)
         best = int(np.argmax(probabilities))
-        noise = _noise(image, data_range, evidence, CLASSES[best])
+        noise = _noise(evidence, CLASSES[best])
         parameters = self._parameters(CLASSES[best], evidence)
         confidence = round(float(probabilities[best]), _ROUNDED)
         return Blur(**parameters, confidence=confidence, noise=noise)
@@ -112,15 +116,14 @@ class Namer:
             "spectra.mean": self.spectra.mean,
             "spectra.covariance": self.spectra.covariance,
         }
-        for prefix, networks in self._networks():
+        for prefix, networks in zip(
+            _NETWORKS, (self.classifier, self.regressor), strict=True
+        ):
             arrays |= {prefix + key: array for key, array in networks.tensors().items()}
         return {
             key: np.ascontiguousarray(array, np.float32)
             for key, array in arrays.items()
         }
-
-    def _networks(self):
-        return ("classifier.", self.classifier), ("regressor.", self.regressor)
 
     @classmethod
     def from_tensors(cls, arrays):
@@ -141,17 +144,7 @@ class Namer:
         spectra = SharpSpectra(mean, covariance)
         spectra.check()
         networks = [
-            kind.from_tensors(
-                {
-                    key.removeprefix(prefix): arrays.pop(key)
-                    for key in list(arrays)
-                    if key.startswith(prefix)
-                }
-            )
-            for prefix, kind in (
-                ("classifier.", KindClassifier),
-                ("regressor.", WidthRegressor),
-            )
+            kind.taken_from(arrays, prefix) for prefix, kind in _NETWORKS.items()
         ]
         if arrays:
             raise ValueError(
@@ -160,12 +153,9 @@ class Namer:
         return cls(spectra, *networks)
 
 
-def _noise(image, data_range, evidence, kind="unknown"):
+def _noise(evidence, kind="unknown"):
     fit = None if kind == "unknown" else evidence.fits[kind]
-    n_rounded = image.shape[2] if is_rounded(image, data_range) else 0
-    return whole_noise(
-        evidence.quiet, evidence.seen, fit, kind, evidence.quality, n_rounded
-    )
+    return whole_noise(evidence, fit, kind)
 
 
 def _measured(kind, found):

@@ -1,11 +1,9 @@
 """estimate_blur and estimate_noise: what happened to an image, or to its tiles."""
 
-import numpy as np
-
 from .._pixels.images import as_images
 from .._pixels.values import resolve_data_range
 from .namer import shipped_namer
-from .tiles import check_tile_size, tile_grid
+from .tiles import check_tile_size, of_tiles
 
 
 def estimate_blur(images, *, tile_size=None, data_range=None):
@@ -65,16 +63,10 @@ def estimate_blur(images, *, tile_size=None, data_range=None):
     if tile_size is None:
         return [name(image, scale) for image in checked.each()]
     check_tile_size(tile_size)
-    return [_name_tiles(name, image, scale, tile_size) for image in checked.each()]
-
-
-def _name_tiles(name, image, data_range, tile_size):
-    rows, columns = tile_grid(image.shape[:2], tile_size)
-    blurs = np.empty((len(rows), len(columns)), dtype=object)
-    for row, down in enumerate(rows):
-        for column, across in enumerate(columns):
-            blurs[row, column] = name(image[down, across], data_range)
-    return blurs
+    return [
+        of_tiles(name, image, scale, tile_size, dtype=object)
+        for image in checked.each()
+    ]
 
 
 def estimate_noise(images, *, data_range=None):

@@ -11,6 +11,7 @@ import numpy as np
 
 _MAX_DEVIATION = 5.0  # standard deviations at which unusual statistics are clipped
 _HIGHEST = np.finfo(np.float32).max
+_CONSTANT = 1e-6  # deviation of a statistic that differs by rounding alone
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ class Networks:
     name = "the networks"  # in messages
     n_statistics = None
     n_outputs = 1
+
+    @classmethod
+    def that_standardises(cls, samples):
+        """No networks yet, but the mean and the scale of samples of statistics."""
+        deviation = samples.std(axis=0)
+        scale = np.where(deviation > _CONSTANT, deviation, 1.0)
+        return cls(samples.mean(axis=0), scale, ())
 
     def standardise(self, statistics):
         """Statistics as the networks see them."""
@@ -75,6 +83,20 @@ class Networks:
         networks._check_values()
         networks._check_shapes()
         return networks
+
+    @classmethod
+    def taken_from(cls, arrays, prefix):
+        """Networks of those arrays whose names begin with a prefix; they are removed.
+
+        Raises
+        ------
+        ValueError
+            When the arrays do not belong together.
+        """
+        names = [name for name in arrays if name.startswith(prefix)]
+        return cls.from_tensors(
+            {name.removeprefix(prefix): arrays.pop(name) for name in names}
+        )
 
     def _check_values(self):
         for name, array in self.tensors().items():

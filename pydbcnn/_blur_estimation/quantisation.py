@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from .frequencies import ACROSS, DOWN
+from .regions import CLIPPED, evenly
 
 _BLOCK = 8
 # Of luminance at quality 50, ITU-T Recommendation T.81, table K.1.
@@ -36,7 +36,6 @@ _FREQUENCIES = [(u, v) for u in range(6) for v in range(6) if 0 < u + v <= 5]
 _MAX_BLOCKS = 1500
 _FEWEST = 30  # coefficients beyond their first step, without which nothing is said
 _LEAST_FIT = 0.25  # mean cosine of the distance from multiples of a step
-_LEVELS = (1.0, 254.0)  # clipped blocks are not what JPEG has made
 
 
 def _cosines():
@@ -89,8 +88,9 @@ def _coefficients(planes):
     if not found:
         return None
     blocks = np.concatenate(found)
-    inside = (blocks.min(axis=(1, 2)) > _LEVELS[0]) & (
-        blocks.max(axis=(1, 2)) < _LEVELS[1]
+    # Clipped blocks are not what JPEG has made.
+    inside = (blocks.min(axis=(1, 2)) > CLIPPED[0]) & (
+        blocks.max(axis=(1, 2)) < CLIPPED[1]
     )
     return _COSINES @ blocks[inside] @ _COSINES.T
 
@@ -105,7 +105,7 @@ def _blocks(plane, most):
     inner = plane[top : top + rows * _BLOCK, left : left + columns * _BLOCK]
     blocks = inner.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
     blocks = blocks.reshape(-1, _BLOCK, _BLOCK)
-    return blocks[np.linspace(0, len(blocks) - 1, min(most, len(blocks))).astype(int)]
+    return blocks[evenly(len(blocks), most)]
 
 
 def _phase(plane, axis):
@@ -137,28 +137,34 @@ def _fit(coefficients, steps, fits):
     return total / n_values if n_values >= _FEWEST else 0.0
 
 
-@cache
-def quantisation_noise(quality):
-    """Power of what rounding to steps leaves at the frequencies that are used.
+def quantisation_noise(quality, down, across):
+    """Power of what rounding to steps leaves where there is texture.
 
     Of a coefficient of several steps, rounding to them leaves step² / 12.
 
+    Parameters
+    ----------
+    quality : int
+        On libjpeg's scale.
+    down, across : array
+        Frequencies in cycles a pixel, from -0.5 to 0.5.
+
     Returns
     -------
-    power : array of shape (n_frequencies,), float64
+    power : array like `down`, float64
         Levels squared.
     """
     steps = steps_of(quality)
     row, column = (
         np.clip(np.abs(frequency) * 2 * _BLOCK, 0, _BLOCK - 1)
-        for frequency in (DOWN, ACROSS)
+        for frequency in (down, across)
     )
     top, left = (place.astype(int).clip(max=_BLOCK - 2) for place in (row, column))
-    down, across = row - top, column - left
+    below, right = row - top, column - left
     step = (
-        (1 - down) * (1 - across) * steps[top, left]
-        + down * (1 - across) * steps[top + 1, left]
-        + (1 - down) * across * steps[top, left + 1]
-        + down * across * steps[top + 1, left + 1]
+        (1 - below) * (1 - right) * steps[top, left]
+        + below * (1 - right) * steps[top + 1, left]
+        + (1 - below) * right * steps[top, left + 1]
+        + below * right * steps[top + 1, left + 1]
     )
     return step**2 / 12

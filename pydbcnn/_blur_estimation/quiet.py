@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .frequencies import hann_window
+from .._blur.noise import ROUNDING
+from .frequencies import block_power, hann_window
+from .regions import CLIPPED, evenly
 
 _SIDE = 16  # pixels of a side of the blocks
 _STEP = 8
 _MAX_BLOCKS = 2048
-_LEVELS = (1.0, 254.0)  # beyond, noise is clipped
 _FEWEST = 16  # unclipped blocks, without which clipped ones count, too
 _SHARE = 0.04  # of the blocks are quiet: those with least power of low frequencies
 # Of them, those with least power in a band of frequencies hold noise and little else
@@ -19,7 +20,6 @@ _LEAST = 0.1
 # frequency has it between the first two, as after demosaicing: by this share of their
 # distance, and not beyond this factor.
 _ONWARD, _MOST = 0.7, 2.5
-ROUNDING = 1 / 12  # variance of rounding to whole levels
 
 
 def _rings():
@@ -102,7 +102,7 @@ def _places(region, most):
     rows, columns = np.nonzero(~_holds_clipped(region.channels, shape))
     if len(rows) < _FEWEST:
         rows, columns = np.nonzero(np.ones(shape, bool))
-    chosen = np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)
+    chosen = evenly(len(rows), most)
     return rows[chosen], columns[chosen]
 
 
@@ -110,7 +110,7 @@ def _holds_clipped(channels, shape):
     """Whether a pixel of a block is clipped in any channel."""
     clipped = np.zeros(channels.shape[:2], bool)
     for channel in np.moveaxis(channels, 2, 0):
-        clipped |= (channel <= _LEVELS[0]) | (channel >= _LEVELS[1])
+        clipped |= (channel <= CLIPPED[0]) | (channel >= CLIPPED[1])
     rows, columns = (size + 1 for size in shape)  # of cells, of which blocks have 2 x 2
     cells = clipped[: rows * _STEP, : columns * _STEP]
     cells = cells.reshape(rows, _STEP, columns, _STEP).any(axis=(1, 3))
@@ -148,8 +148,7 @@ def _channels(regions, places, quiet):
 
 
 def _power(blocks):
-    spectra = np.fft.rfft2((blocks - blocks.mean(axis=(1, 2), keepdims=True)) * _WINDOW)
-    return (spectra.real**2 + spectra.imag**2).astype(np.float64)
+    return block_power(blocks, _WINDOW).astype(np.float64)
 
 
 def _quietest(power):

@@ -11,6 +11,7 @@ _MAX_PIXELS = 2**19  # of an image that is looked at whole
 _REGION = 192  # side of the regions that are looked at of a larger one
 _REGIONS = 4  # along each axis
 _JPEG_BLOCK = 8
+CLIPPED = (1.0, 254.0)  # levels; up to the one and from the other, pixels are clipped
 
 
 class Region(NamedTuple):
@@ -49,6 +50,11 @@ def regions_of(image, data_range):
     """
     parts = [to_host(part) for part in _parts(image)]
     return [_in_levels(part, data_range) for part in parts]
+
+
+def evenly(n, most):
+    """Indices of `most` of n things, spread evenly, or of all if there are no more."""
+    return np.linspace(0, n - 1, min(n, most)).astype(int)
 
 
 def _parts(image):

@@ -17,6 +17,7 @@ from .._pixels.device import to_host
 from .._pixels.gaussian import gaussian_blur
 from .._pixels.opencv import import_cv2
 from .._pixels.values import grey
+from .regions import evenly
 
 N_STATISTICS = 125
 BLOCK = 32  # pixels of a side of the blocks whose spectra are taken
@@ -159,7 +160,7 @@ def _ring_power(part, n_regions):
     tops, lefts = (np.arange(0, size - BLOCK + 1, BLOCK // 2) for size in part.shape)
     n_blocks = len(tops) * len(lefts)
     most = max(1, _MAX_BLOCKS // n_regions)
-    chosen = np.linspace(0, n_blocks - 1, min(most, n_blocks)).astype(int)
+    chosen = evenly(n_blocks, most)
     windows = np.lib.stride_tricks.sliding_window_view(part, (BLOCK, BLOCK))
     blocks = windows[tops[chosen // len(lefts)], lefts[chosen % len(lefts)]]
     blocks = (blocks - blocks.mean(axis=(1, 2), keepdims=True)) * _TAPER

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .frequencies import RADII, SIDE, USED, hann_window
+from .frequencies import RADII, SIDE, USED, block_power, hann_window
+from .regions import evenly
 
 _STEP = SIDE // 2  # blocks overlap by half
 _MAX_BLOCKS = 512
@@ -63,8 +64,7 @@ def texture_of(planes):
     if not len(blocks):
         return None
     chosen = _most_textured(blocks)
-    spectra = np.fft.rfft2(_centred(blocks[chosen]) * _WINDOW)
-    power = (spectra.real**2 + spectra.imag**2)[:, USED].astype(np.float64)
+    power = block_power(blocks[chosen], _WINDOW)[:, USED].astype(np.float64)
     contrast = np.median(power[:, RADII < _LOW].mean(axis=1))
     # Blocks with more contrast weigh more: there, more is above noise and JPEG's steps.
     mean = np.maximum(power.mean(axis=0), _NO_POWER)
@@ -81,7 +81,7 @@ def _blocks(planes):
 def _blocks_of(plane, most):
     tops, lefts = (np.arange(0, size - SIDE + 1, _STEP) for size in plane.shape)
     n_blocks = len(tops) * len(lefts)
-    chosen = np.linspace(0, n_blocks - 1, min(most, n_blocks)).astype(int)
+    chosen = evenly(n_blocks, most)
     windows = np.lib.stride_tricks.sliding_window_view(plane, (SIDE, SIDE))
     return windows[tops[chosen // len(lefts)], lefts[chosen % len(lefts)]]
 
@@ -93,11 +93,6 @@ def _most_textured(blocks):
     """
     n_parts = SIDE // _COARSE
     coarse = blocks.reshape(-1, n_parts, _COARSE, n_parts, _COARSE).mean(axis=(2, 4))
-    spectra = np.fft.rfft2(_centred(coarse) * _COARSE_WINDOW)
-    contrast = (spectra.real**2 + spectra.imag**2)[:, _COARSE_LOW].sum(axis=1)
+    contrast = block_power(coarse, _COARSE_WINDOW)[:, _COARSE_LOW].sum(axis=1)
     n_chosen = min(len(blocks), max(round(_SHARE * len(blocks)), _FEWEST))
     return np.sort(np.argsort(-contrast, kind="stable")[:n_chosen])
-
-
-def _centred(blocks):
-    return blocks - blocks.mean(axis=(1, 2), keepdims=True)

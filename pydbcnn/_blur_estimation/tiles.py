@@ -74,13 +74,33 @@ def sigma_of(estimate, image, data_range, tile_size):
 
 def sigma_of_tiles(estimate, image, data_range, tile_size):
     """Sigma of each tile of an image, as an array of shape (rows, columns)."""
+    return of_tiles(estimate, image, data_range, tile_size, dtype=float)
+
+
+def of_tiles(estimate, image, data_range, tile_size, dtype):
+    """What is estimated of each tile of an image.
+
+    Parameters
+    ----------
+    estimate : callable
+        It takes a tile and its data range.
+    image : array of shape (height, width, channels)
+    data_range : float
+        The pixel value that counts as white.
+    tile_size : int
+    dtype : type
+        Of what is estimated.
+
+    Returns
+    -------
+    estimates : array of shape (rows, columns)
+    """
     rows, columns = tile_grid(image.shape[:2], tile_size)
-    return np.array(
-        [
-            [estimate(image[down, across], data_range) for across in columns]
-            for down in rows
-        ]
-    )
+    estimates = np.empty((len(rows), len(columns)), dtype)
+    for row, down in enumerate(rows):
+        for column, across in enumerate(columns):
+            estimates[row, column] = estimate(image[down, across], data_range)
+    return estimates
 
 
 def sigmas_of_images(regressor, images, data_range, tile_size=None):

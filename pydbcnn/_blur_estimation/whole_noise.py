@@ -7,10 +7,11 @@ textured places does, behind the same blur.
 
 import numpy as np
 
-from .._blur.noise import SPECTRUM_SHAPE, Noise
+from .._blur.noise import ROUNDING, SPECTRUM_SHAPE, Noise
+from .._pixels.values import LUMINANCE_WEIGHTS
 from .frequencies import PLANE, SIDE, USED, power_gain
-from .quantisation import steps_of
-from .quiet import BANDS, ROUNDING, TIMES, contrast_of, extend_to_base, mean_power
+from .quantisation import quantisation_noise
+from .quiet import BANDS, TIMES, contrast_of, extend_to_base, mean_power
 from .shapes import kernel_of
 from .sharp_spectra import functions_at
 
@@ -18,7 +19,7 @@ _EVERY = SIDE // SPECTRUM_SHAPE[0]  # frequency of a block's spectrum that noise
 _DOWN, _ACROSS = (part[::_EVERY, ::_EVERY] for part in PLANE)
 _FUNCTIONS = functions_at(_DOWN.ravel(), _ACROSS.ravel())
 # Of the luminance, where the channels of RGB are rounded each by itself.
-_SHARE_OF_LUMINANCE = 0.299**2 + 0.587**2 + 0.114**2
+_SHARE_OF_LUMINANCE = sum(weight**2 for weight in LUMINANCE_WEIGHTS)
 # After demosaicing, noise of low frequencies has up to ten times the power of the
 # highest ones; more is texture.
 _MOST_FALL = 10.0
@@ -30,29 +31,23 @@ _DIGITS = 6  # of powers: more mean nothing
 _JPEG_SHARE = 0.5  # of step² / 12, which is what texture has, over the whole photograph
 
 
-def whole_noise(quiet, seen, fit, kind, quality, rounded_channels):
+def whole_noise(evidence, fit, kind):
     """The noise that restoration has to reckon with.
 
     Parameters
     ----------
-    quiet : Quiet
-        What quiet places hold.
-    seen : Seen or None
-        The spectrum of textured places.
+    evidence : Evidence
     fit : Fit or None
         The blur and the sharp spectrum that explain it; None if nothing does.
     kind : str
         That of the blur.
-    quality : int or None
-        Of the JPEG that the photograph was.
-    rounded_channels : int
-        How many channels were rounded to 8 bits; 0 for none.
 
     Returns
     -------
     noise : Noise
     """
-    floor = _floor(rounded_channels)
+    quiet, seen, quality = evidence.quiet, evidence.seen, evidence.quality
+    floor = _floor(evidence.n_rounded)
     spectrum = np.maximum(quiet.spectrum, floor)
     before = mean_power(spectrum) - floor
     if fit is not None:
@@ -63,7 +58,8 @@ def whole_noise(quiet, seen, fit, kind, quality, rounded_channels):
     share = (mean_power(spectrum) - floor) / before if before > 0 else 1.0
     std = quiet.std * np.sqrt(min(max(share, 0.0), 1.0))
     if quality is not None:
-        spectrum = np.maximum(spectrum, _JPEG_SHARE * _left_by(steps_of(quality)))
+        left = quantisation_noise(quality, _DOWN, _ACROSS)
+        spectrum = np.maximum(spectrum, _JPEG_SHARE * left)
     elif seen is not None:
         spectrum = np.maximum(spectrum * _share_in_texture(spectrum, seen), floor)
     return Noise(round(float(std), 2), np.round(spectrum, _DIGITS))
@@ -91,10 +87,3 @@ def _share_in_texture(spectrum, seen):
     noise = Noise(0.0, spectrum).power((SIDE, SIDE))[USED]
     ratio = np.quantile(seen.power / np.maximum(noise, 1e-12), _LEAST)
     return min(ratio / _LEAST_OF_NOISE, 1.0)
-
-
-def _left_by(steps):
-    """Power of rounding to steps of JPEG, at the frequencies of a noise."""
-    rows = np.minimum(np.rint(np.abs(_DOWN) * 16), 7).astype(int)
-    columns = np.minimum(np.rint(_ACROSS * 16), 7).astype(int)
-    return steps[rows, columns] ** 2 / 12

@@ -54,6 +54,9 @@ def write_pixels(values, out):
     out[...] = as_pixels(values, out.dtype)
 
 
+LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue
+
+
 def luminance(images):
     """Luminance of RGB pixels, full range (ITU-R BT.601).
 
@@ -66,7 +69,7 @@ def luminance(images):
     luminance : array of shape (...), float64
         0.299 R + 0.587 G + 0.114 B.
     """
-    return np.asarray(images, float) @ np.array([0.299, 0.587, 0.114])
+    return np.asarray(images, float) @ np.array(LUMINANCE_WEIGHTS)
 
 
 def grey(image):

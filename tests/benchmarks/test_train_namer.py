@@ -30,7 +30,6 @@ def little(monkeypatch):
     """Train small networks for a moment."""
     monkeypatch.setattr(train_namer, "HIDDEN", (6,))
     monkeypatch.setattr(train_namer, "N_MEMBERS", 2)
-    monkeypatch.setattr(train_namer, "BATCH_SIZE", 8)
     monkeypatch.setattr(train_namer, "RATES", ((1e-2, 3), (1e-3, 2)))
 
 

@@ -82,7 +82,7 @@ def test_rounding_to_steps_leaves_their_square_over_twelve():
     """At the frequencies of the cosines themselves, which are those of a block."""
     quality = 60
     steps = steps_of(quality)
-    noise = quantisation_noise(quality)
+    noise = quantisation_noise(quality, DOWN, ACROSS)
     for u, v in ((2, 3), (4, 4)):
         near = np.argmin(np.hypot(DOWN - u / 16, ACROSS - v / 16))
         assert noise[near] == pytest.approx(steps[u, v] ** 2 / 12, rel=0.2)
