@@ -6,6 +6,7 @@ import numpy as np
 
 from .._pixels.gaussian import gaussian_weights, kernel_size_for
 from .kernels import (
+    centroid,
     disk_kernel,
     elliptic_gaussian_kernel,
     line_kernel,
@@ -73,6 +74,9 @@ class Blur(Value):
     covariance : ndarray of shape (2, 2)
         Second moments of the kernel about its centroid, in squared pixels, of x to the
         right and y down.
+    offset : tuple of 2 float
+        How far down and across the centroid of the kernel lies beside its centre, in
+        pixels; 0 but for a kernel that was given.
     confidence : float or None
         How sure the estimate is, 0 to 1.
     noise : Noise or None
@@ -334,6 +338,69 @@ class Blur(Value):
             kernel = np.array(self.weights)
             return kernel / kernel.sum()
         return np.ones((1, 1))
+
+    @property
+    def offset(self):
+        """How far the kernel lies beside its centre.
+
+        Returns
+        -------
+        down, across : float
+            Of the centroid, in pixels. 0 but for a kernel that was given: an image that
+            is blurred with one moves by as much.
+        """
+        if self.kind != "kernel":
+            return 0.0, 0.0
+        return centroid(self.kernel())
+
+    def centred(self):
+        """Make the same blur with a kernel that lies about its centre.
+
+        Returns
+        -------
+        blur : Blur
+            This one, if its centroid is within half a pixel of the centre along both
+            axes. Otherwise its kernel is moved by whole pixels, and its sides become
+            those that then hold all weights above 0: an image from which it is removed
+            stays where it is.
+
+        Raises
+        ------
+        ValueError
+            When the kernel would need sides of more than 41 pixels.
+
+        Examples
+        --------
+        >>> from pydbcnn import Blur
+        >>> blur = Blur.from_kernel([[0.0, 0.0, 0.0, 0.25, 0.75]])
+        >>> blur.offset
+        (0.0, 1.75)
+        >>> blur.centred().weights
+        ((0.25, 0.75, 0.0),)
+        """
+        shift = [round(side) for side in self.offset]
+        if not any(shift):
+            return self
+        kernel = self.kernel()
+        for axis, by in enumerate(shift):
+            places = np.flatnonzero(kernel.any(axis=1 - axis))
+            middle = kernel.shape[axis] // 2 + by
+            half = int(np.abs(places - middle).max())
+            wide = np.pad(kernel, [(half, half) if a == axis else (0, 0) for a in (0, 1)])
+            kernel = np.take(wide, range(middle, middle + 2 * half + 1), axis)
+        return Blur.from_kernel(kernel, confidence=self.confidence, noise=self.noise)
+
+    def alone(self):
+        """Make the same blur without confidence and noise.
+
+        Returns
+        -------
+        blur : Blur
+        """
+        if self.confidence is None and self.noise is None:
+            return self
+        names = PARAMETERS[self.kind]
+        return Blur(self.kind, **{name: getattr(self, name) for name in names})
 
     @property
     def strength(self):

@@ -84,6 +84,23 @@ def _check_sides(shape, name, largest):
         )
 
 
+def centroid(kernel):
+    """How far down and across the centroid of a kernel lies from its middle.
+
+    Parameters
+    ----------
+    kernel : ndarray of shape (height, width)
+        Its sum is 1.
+
+    Returns
+    -------
+    down, across : float
+        In pixels.
+    """
+    y, x = (np.arange(side) - side // 2 for side in kernel.shape)
+    return float(kernel.sum(axis=1) @ y), float(kernel.sum(axis=0) @ x)
+
+
 def second_moments(kernel):
     """Second moments of a kernel about its centroid, of x to the right and y down.
 
@@ -97,9 +114,10 @@ def second_moments(kernel):
     covariance : ndarray of shape (2, 2)
         In squared pixels.
     """
+    down, across = centroid(kernel)
     y, x = (np.arange(side) - side // 2 for side in kernel.shape)
+    y, x = y - down, x - across
     across, down = kernel.sum(axis=0), kernel.sum(axis=1)
-    x, y = x - across @ x, y - down @ y
     xy = y @ kernel @ x
     return np.array([[across @ x**2, xy], [xy, down @ y**2]])
 

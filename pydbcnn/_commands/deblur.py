@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+from .named_blur import read_blur
 from .options import (
     add_device,
     add_overwrite,
@@ -21,6 +22,7 @@ EXAMPLES = """\
   pydbcnn deblur holiday.jpg                    writes holiday_deblurred.jpg
   pydbcnn deblur holiday.jpg -o better.png
   pydbcnn deblur holiday.jpg --sigma 1.5        with a blur that is known
+  pydbcnn deblur holiday.jpg --blur motion:5,20 --noise 1
   pydbcnn deblur holiday.jpg --tile-size 128    with a blur that varies over the photo
   pydbcnn deblur 'scans/*.tif' -o restored      writes into the folder restored
   pydbcnn deblur photos --recursive -o restored --overwrite"""
@@ -76,8 +78,29 @@ def _add_blur(parser):
     parser.add_argument(
         "--sigma",
         type=non_negative_float,
-        help="of the blur in pixels, where it is known (default: estimated from each "
-        "photo, and photos that look sharp are left as they are)",
+        help="of a round Gaussian blur in pixels, where it is known (default: "
+        "estimated from each photo, and photos that look sharp are left as they are)",
+    )
+    parser.add_argument(
+        "--blur",
+        metavar="BLUR",
+        help="the blur, where it is known: gaussian:SIGMA, gaussian:SIGMA,SIGMA,ANGLE, "
+        "defocus:RADIUS, motion:LENGTH,ANGLE in pixels and degrees counter-clockwise "
+        "from the rows; or a file with a kernel of at most 41 x 41 pixels: a picture, "
+        "whose levels are divided by their sum, or JSON as Blur.to_json writes it",
+    )
+    parser.add_argument(
+        "--noise",
+        type=non_negative_float,
+        metavar="LEVELS",
+        help="standard deviation of the noise, where it is known, in levels of 8 bits "
+        "(default: as little as the model has learned with)",
+    )
+    parser.add_argument(
+        "--strength",
+        type=non_negative_float,
+        default=1.0,
+        help="how much of the blur is undone, 0 to 2 (default: 1, all of it)",
     )
     parser.add_argument(
         "--tile-size",
@@ -96,18 +119,37 @@ def run(options):
     if not jobs:
         return 1
     restorer = Restorer(options.model, options.device, options.precision)
-    restorer.trained.check_blur(options.sigma, options.tile_size)
-    strongest = restorer.trained.weights.sigma_range[1]
-    if options.sigma is not None and options.sigma > strongest:
-        complain(
-            f"--sigma {options.sigma:g} is beyond the {strongest:g} pixels that the "
-            f"model has learned from, and counts as {strongest:g}"
-        )
-    n_done = _restore_all(jobs, restorer, options)
+    wanted = _wanted(options)
+    restorer.trained.check(**wanted)
+    _warn_of_wide_blur(wanted, restorer.trained)
+    n_done = _restore_all(jobs, restorer, wanted, options)
     n_failed += len(jobs) - n_done
     if not options.quiet:
         print(f"{n_done} restored" + (f", {n_failed} failed" if n_failed else ""))
     return 1 if n_failed else 0
+
+
+def _wanted(options):
+    """What the options say of blur and noise, as `DeblurModel.check` takes it."""
+    return dict(
+        sigma=options.sigma,
+        blur=None if options.blur is None else read_blur(options.blur),
+        noise=options.noise,
+        strength=options.strength,
+        tile_size=options.tile_size,
+    )
+
+
+def _warn_of_wide_blur(wanted, model):
+    """Say so where the layers have not learned from a blur that is as wide."""
+    strongest = model.weights.sigma_range[1]
+    sigma = wanted["sigma"] if wanted["blur"] is None else wanted["blur"].sigma
+    if sigma is not None and sigma > strongest:
+        complain(
+            f"a blur as wide as a sigma of {sigma:.2g} pixels is beyond the "
+            f"{strongest:.2g} that the model has learned from: its filter undoes it, "
+            f"and its layers count it as {strongest:.2g}"
+        )
 
 
 def plan(options):
@@ -206,7 +248,7 @@ def _same_file(photo, result):
     return result.exists() and result.samefile(photo)
 
 
-def _restore_all(jobs, restorer, options):
+def _restore_all(jobs, restorer, wanted, options):
     from .._progress import progress_bar
 
     n_done = 0
@@ -219,7 +261,7 @@ def _restore_all(jobs, restorer, options):
         for number, (photo, result) in enumerate(jobs):
             bar.set_description(photo.name[:30], refresh=False)
             try:
-                _restore_one(photo, result, restorer, options, bar.update)
+                _restore_one(photo, result, restorer, wanted, options, bar.update)
                 n_done += 1
             except (ValueError, TypeError, OSError, MemoryError) as error:
                 complain(with_name(error, photo))
@@ -227,7 +269,7 @@ def _restore_all(jobs, restorer, options):
     return n_done
 
 
-def _restore_one(photo_path, result, restorer, options, advance):
+def _restore_one(photo_path, result, restorer, wanted, options, advance):
     from .._files import refuse_existing
     from .._photos import check_writable_format, read_photo, write_photo
 
@@ -238,8 +280,7 @@ def _restore_one(photo_path, result, restorer, options, advance):
     restored = restorer.restore(
         photo.pixels,
         lambda done: advance(done / n_pixels),
-        sigma=options.sigma,
-        tile_size=options.tile_size,
+        **wanted,
     )
     result.parent.mkdir(parents=True, exist_ok=True)
     write_photo(

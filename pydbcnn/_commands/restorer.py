@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from .._pixels.values import luminance, resolve_data_range, write_pixels
+from .._restoration.undoing import clipped_channels
 from ..backends import get_backend
 from ..persistence import read_model
 from ..pretrained import find_model
@@ -34,7 +35,7 @@ class Restorer:
         self.backend = get_backend(device, precision)
         self.model = model
 
-    def restore(self, pixels, on_pixels=None, *, sigma=None, tile_size=None):
+    def restore(self, pixels, on_pixels=None, **wanted):
         """Restore one photograph.
 
         Parameters
@@ -45,33 +46,35 @@ class Restorer:
             greyscale images restores the luminance of colours.
         on_pixels : callable, optional
             Called now and then with the number of pixels that are done since.
-        sigma : float or None, default=None
-            The blur in pixels, where it is known and the model depends on it.
-        tile_size : int or None, default=None
-            Side of tiles whose blur is estimated one by one.
+        **wanted
+            `sigma`, `blur`, `noise`, `strength`, `clipped` and `tile_size`, as in
+            `DeblurModel.check`; lists have one entry.
 
         Returns
         -------
         restored : array like `pixels`
         """
-        self.trained.check_blur(sigma, tile_size)
-        how = dict(on_pixels=on_pixels, sigma=sigma, tile_size=tile_size)
+        known = self.trained.check(
+            **wanted, shapes=[pixels.shape[:2]], dtype=pixels.dtype
+        )
         n_channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         plain = self.trained.weights.network
         expected = plain.n_channels_in, plain.n_channels_out
         if expected == (n_channels, n_channels):
             batch = pixels.reshape(1, *pixels.shape[:2], n_channels)
-            return self._forward(batch, **how).reshape(pixels.shape)
+            return self._forward(batch, known, on_pixels).reshape(pixels.shape)
         if expected == (1, 1) and n_channels == 3:
-            return self._restore_luminance(pixels, **how)
+            return self._restore_luminance(pixels, known, on_pixels)
         if expected == (1, 1):
             planes = np.moveaxis(pixels, 2, 0)[..., np.newaxis]
-            return np.moveaxis(self._forward(planes, **how)[..., 0], 0, 2)
+            restored = self._forward(planes, known.repeated(n_channels), on_pixels)
+            return np.moveaxis(restored[..., 0], 0, 2)
         if expected == (3, 3) and n_channels == 1:
             colour = np.broadcast_to(
                 pixels.reshape(1, *pixels.shape[:2], 1), (1, *pixels.shape[:2], 3)
             )
-            return _grey(self._forward(colour, **how)[0]).reshape(pixels.shape)
+            restored = self._forward(colour, known, on_pixels)[0]
+            return _grey(restored).reshape(pixels.shape)
         raise ValueError(
             f"The model {self.model} takes {expected[0]} channels and gives "
             f"{expected[1]}, which does not go with {n_channels} channel(s)."
@@ -92,45 +95,53 @@ class Restorer:
     def _range(self, dtype):
         return resolve_data_range(self.settings.get("data_range"), dtype)
 
-    def _forward(self, batch, *, on_pixels, sigma, tile_size):
+    def _forward(self, batch, known, on_pixels):
         return self.trained.restore(
             self.backend,
             batch,
             data_range=self._range(batch.dtype),
-            sigma=None if sigma is None else [sigma] * len(batch),
-            tile_size=tile_size,
+            known=known,
             on_pixels=on_pixels,
         )
 
-    def _restore_luminance(self, pixels, *, on_pixels, sigma, tile_size):
+    def _restore_luminance(self, pixels, known, on_pixels):
         """A colour photograph through a model of grey images, as its luminance.
 
         The eye hardly sees blur in colours alone, so what they differ from the
         luminance by stays as it is. That is a third of the work.
         """
         data_range = self._range(pixels.dtype)
-        if sigma is None and tile_size is None and self.trained.estimates_blur:
-            sigma = self.trained.sigma_to_undo(pixels, data_range)
+        if known.blurs is None and known.tile_size is None:
+            if self.trained.estimates_blur:
+                sigma = self.trained.sigma_to_undo(pixels, data_range)
+                known = known._replace(blurs=[sigma])
+        known = self._with_clipped_colours(known, pixels, data_range)
+        grey = np.empty(pixels.shape[:2], np.result_type(pixels, np.float32))
+        for rows in _bands(len(pixels)):
+            grey[rows] = luminance(pixels[rows])
+        sharper = self.trained.restore(
+            self.backend,
+            grey[np.newaxis, ..., np.newaxis],
+            data_range=data_range,
+            known=known,
+            on_pixels=on_pixels,
+        )[0, ..., 0]
+        sharper -= grey
         restored = np.empty_like(pixels)
-        margin = -(-self.trained.weights.radius // 4) * 4  # whole squares of the engine
-        bands = _bands(len(pixels)) if tile_size is None else [slice(0, len(pixels))]
-        for rows in bands:
-            around = slice(max(rows.start - margin, 0), rows.stop + margin)
-            inside = slice(rows.start - around.start, rows.stop - around.start)
-            grey = luminance(pixels[around])
-            grey = grey.astype(np.result_type(pixels, np.float32))
-            sharper = self.trained.restore(
-                self.backend,
-                grey[np.newaxis, ..., np.newaxis],
-                data_range=data_range,
-                sigma=None if sigma is None else [sigma],
-                tile_size=tile_size,
-            )[0, ..., 0]
-            change = (sharper - grey)[inside, :, np.newaxis]
-            write_pixels(pixels[rows] + change, restored[rows])
-            if on_pixels is not None:
-                on_pixels(change.size)
+        for rows in _bands(len(pixels)):
+            write_pixels(pixels[rows] + sharper[rows, :, np.newaxis], restored[rows])
         return restored
+
+    @staticmethod
+    def _with_clipped_colours(known, pixels, data_range):
+        """Where any colour is clipped, so is the luminance."""
+        if not known.looks_for_highlights or known.clipped is not None:
+            return known
+        white = clipped_channels(pixels, data_range)
+        return known._replace(
+            clipped=None if white is None else [white.any(axis=2)],
+            looks_for_highlights=white is not None,
+        )
 
 
 def _bands(n_rows):

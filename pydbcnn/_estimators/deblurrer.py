@@ -24,7 +24,7 @@ from .._network.network import (
 from .._pixels.device import check_place
 from .._pixels.images import as_images, check_n_channels
 from .._pixels.values import resolve_data_range
-from .._restoration.model import DeblurModel, split
+from .._restoration.model import DeblurModel
 from .._restoration.onnx import export_onnx
 from .._training.fitting import BlurLearner, Recipe, fit_model
 from .._training.loop import LOSSES, Schedule, Training
@@ -386,7 +386,17 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             raise ValueError("partial_fit does not support early_stopping=True.")
         return fit_deblurrer(self, X, y, incremental=True)
 
-    def predict(self, X, sigma=None, *, tile_size=None):
+    def predict(
+        self,
+        X,
+        sigma=None,
+        *,
+        blur=None,
+        noise=None,
+        strength=1.0,
+        clipped="white",
+        tile_size=None,
+    ):
         """Estimate sharp images.
 
         Parameters
@@ -394,10 +404,32 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         X : array of shape (n, height, width[, channels]), list of arrays, or rows
             Blurred images, in the layout of fit: rows where it was fitted on rows.
         sigma : float, array of shape (n,), or list of n float or array, default=None
-            The blur, where it is known, in pixels: one for all images or one for each.
-            A two-dimensional array holds one for each of equal tiles of an image, from
-            which those of its pixels are interpolated. None estimates the blur, and
-            leaves images alone that look sharp. Only for models that depend on it.
+            Short for a round Gaussian blur of that standard deviation in pixels: one
+            for all images or one for each. A two-dimensional array holds one for each
+            of equal tiles of an image, from which those of its pixels are interpolated.
+        blur : Blur, array of shape (height, width), or list of n of them, default=None
+            The blur, where it is known, of whatever kind: one for all images or one for
+            each. An array of numbers is a kernel of at most 41 x 41 pixels. An array of
+            `Blur` of shape (rows, columns), such as `estimate_blur` gives, holds one
+            for each of equal tiles of an image. Images whose blur is "none" or
+            "unknown" stay as they are. None estimates the blur as that of a round
+            Gaussian, and leaves images alone that look sharp. Only for models that
+            depend on it, and kinds other than a round Gaussian only for those with
+            `inverse_filter`.
+        noise : float, Noise, or list of n of them, default=None
+            The noise, where it is known: its standard deviation in levels of 8 bits, of
+            which 255 are white, or a `Noise`; one for all images or one for each. The
+            filter is then made for it and for the image. None takes that of the blur,
+            where it tells, or the little that models have learned with. Only for
+            models with `inverse_filter`.
+        strength : float, default=1.0
+            How much of the blur is undone: 1 undoes it as it is, 0 returns the image,
+            and 2 goes as far beyond.
+        clipped : {"white", "none"} or list of n array of bool, default="white"
+            Which pixels are clipped, so that no blur has made them: a filter is not
+            trusted as far as they reach (see `confidence_map`). "white" looks for them
+            among those at the end of the data range, "none" takes none; a mask of shape
+            (height, width) for each image tells them, as from the levels of a raw file.
         tile_size : int, default=None
             Where the blur is estimated, the side in pixels of tiles that get a sigma of
             their own, for a blur that varies over the image. None takes one for each
@@ -412,30 +444,50 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            When X is no image or has other channels than in `fit`, or a sigma is not
-            understood.
+            When X is no image or has other channels than in `fit`, or what is known of
+            it is not understood or does not go with the model.
         TypeError
             When its pixels are of another type, or lie on a GPU and `device` does not.
         DeviceUnavailableError
             When `device` cannot be used here.
+
+        Examples
+        --------
+        >>> from pydbcnn import Blur, DBCNNDeblurrer, KernelBlurTransformer
+        >>> from pydbcnn.datasets import load_sample_images
+        >>> sharp, motion = load_sample_images(), Blur.motion(5, angle=20)
+        >>> blurred = KernelBlurTransformer(motion.kernel()).transform(sharp)
+        >>> model = DBCNNDeblurrer.from_pretrained("mild")
+        >>> blind, told = model.score(blurred, sharp), model.score(
+        ...     blurred, sharp, blur=motion, noise=0.5
+        ... )
+        >>> bool(told > blind + 3)
+        True
         """
         check_is_fitted(self, "coefs_")
         batches, restore = check_X(self, X)
         model = self._model()
-        n_images = sum(len(batch) for batch in batches)
-        sigmas = model.check_blur(sigma, tile_size, n_images=n_images)
+        known = model.check(
+            sigma=sigma,
+            blur=blur,
+            noise=noise,
+            strength=strength,
+            clipped=clipped,
+            tile_size=tile_size,
+            shapes=[image.shape[:2] for batch in batches for image in batch],
+            dtype=batches[0].dtype,
+        )
         backend = get_backend(self.device, self.precision)
         check_place(batches[0], backend, self.device)
         estimates = []
         for batch in batches:
-            of_batch, sigmas = split(sigmas, len(batch))
+            of_batch, known = known.split(len(batch))
             estimates.append(
                 model.restore(
                     backend,
                     batch,
                     data_range=resolve_data_range(self.data_range, batch.dtype),
-                    sigma=of_batch,
-                    tile_size=tile_size,
+                    known=of_batch,
                 )
             )
         return restore(estimates)
@@ -489,7 +541,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         check_n_channels(images, self.n_channels_in_, "X")
         return sigmas_of_images(model.regressor, images, self.data_range, tile_size)
 
-    def score(self, X, y, sigma=None):
+    def score(self, X, y, sigma=None, **known):
         """Mean peak signal-to-noise ratio of the estimates.
 
         Parameters
@@ -499,14 +551,17 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         y : like X
             Sharp images, or their central parts.
         sigma : float, array or list, default=None
-            The blur, as in `predict`.
+            As in `predict`.
+        **known
+            The other keywords of `predict`: `blur`, `noise`, `strength`, `clipped` and
+            `tile_size`.
 
         Returns
         -------
         psnr : float
             In dB, at most 100 for each image.
         """
-        estimates = self.predict(X, sigma)
+        estimates = self.predict(X, sigma, **known)
         y, estimates = same_part(y, estimates)
         return peak_signal_noise_ratio(y, estimates, data_range=self.data_range)
 
@@ -691,7 +746,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         estimator._set_weights(model.weights, model.params.astype(estimator._dtype()))
         return estimator
 
-    def to_onnx(self, path, *, sigma=None, overwrite=False):
+    def to_onnx(self, path, *, sigma=None, blur=None, noise=None, overwrite=False):
         """Write the network as an ONNX model, for other runtimes.
 
         The model takes ``blurred`` and gives ``restored``: float32 of shape (n, height,
@@ -704,19 +759,31 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         path : path-like
             The file appears whole or not at all.
         sigma : float, default=None
+            Short for a round Gaussian blur of that sigma in pixels.
+        blur : Blur or array of shape (height, width), default=None
             The blur that the model undoes, where it depends on one: a file holds the
             network for one blur.
+        noise : float or Noise, default=None
+            The noise that its filter is made for, as in `predict`; of photographs, the
+            typical power spectrum is taken, since there is none to be looked at.
         overwrite : bool, default=False
             Whether a file that is already there may be replaced.
 
         Raises
         ------
         ValueError
-            When the model depends on the blur and `sigma` is not given, or the other
-            way round.
+            When the model depends on the blur and none is given, or the other way
+            round.
         """
         check_is_fitted(self, "coefs_")
-        export_onnx(self._model(), path, sigma=sigma, overwrite=overwrite)
+        export_onnx(
+            self._model(),
+            path,
+            sigma=sigma,
+            blur=blur,
+            noise=noise,
+            overwrite=overwrite,
+        )
 
     def _model(self):
         """What has been learned, as plain data."""

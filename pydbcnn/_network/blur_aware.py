@@ -11,9 +11,15 @@ from functools import cached_property
 
 import numpy as np
 
+from .._blur.blur import Blur
 from .._pixels.device import namespace
 from .._pixels.gaussian import MIN_SIGMA, gaussian_weights
-from .inverse_filter import filter_radius, inverse_filter
+from .inverse_filter import (
+    TYPICAL_POWER,
+    filter_radius,
+    inverse_filter,
+    typical_filter,
+)
 from .network import Network
 
 
@@ -102,15 +108,22 @@ class BlurAwareNetwork:
         degrees = np.arange(self.n_basis_functions)
         return np.cos(degrees * math.acos(min(max(place, -1.0), 1.0)))
 
-    def at(self, params, sigma=None):
-        """The plain network for a sigma.
+    def at(self, params, blur=None, noise=None, power=TYPICAL_POWER):
+        """The plain network for a blur.
 
         Parameters
         ----------
         params : array of shape (n_params,)
             On the host or on a GPU, where the result lies then, too.
-        sigma : float or None
-            None only where nothing depends on it.
+        blur : float, Blur or None
+            A float is the sigma of a round Gaussian; one outside the range counts as
+            the nearest end. A `Blur` is undone by the filter as it is, and counts as
+            its sigma for all that is learned. None only where nothing depends on it.
+        noise : Noise or None, default=None
+            Of the photograph, for the filter. None means the little with which models
+            have learned.
+        power : SharpPower, default=TYPICAL_POWER
+            Of the photograph if it was sharp, for the filter.
 
         Returns
         -------
@@ -119,24 +132,28 @@ class BlurAwareNetwork:
         """
         if not self.needs_sigma:
             return self.network, params
-        sigma = self.clipped(sigma)
+        if not isinstance(blur, Blur):
+            blur = Blur.gaussian(self.clipped(blur))
+        sigma = self.clipped(blur.sigma)
         xp = namespace(params)
         learned = xp.zeros(self.learned.n_params, params.dtype)
         for value, part in zip(self.basis(sigma), self.parts(params), strict=True):
             learned += part * params.dtype.type(value)
-        self._add_gaussians(learned, sigma)
+        self._add_blur(learned, blur)
         if not self.inverse_filter:
             return self.learned, learned
-        quadrant = inverse_filter(sigma)
-        network = replace(self.network, filter_size=2 * len(quadrant) - 1)
-        of_filter = xp.asarray(quadrant.ravel().astype(params.dtype))
+        kernel = _filter_of(blur, noise, power)
+        network = replace(self.network, filter_size=len(kernel))
+        if len(kernel) == 1:
+            return network, learned
+        of_filter = xp.asarray(kernel.ravel().astype(params.dtype))
         return network, xp.concatenate([of_filter, learned])
 
-    def _add_gaussians(self, learned, sigma):
+    def _add_blur(self, learned, blur):
+        """Add the blur to the kernels that blur again, as far as they reach."""
         for kernel, _ in self.learned.back_projection_views(learned):
-            line = gaussian_weights(sigma, len(kernel) // 2)
-            gaussian = np.outer(line, line).astype(learned.dtype)
-            kernel += namespace(learned).asarray(gaussian)
+            added = _within(blur, len(kernel)).astype(learned.dtype)
+            kernel += namespace(learned).asarray(added)
 
     def gradient(self, gradient, sigma=None):
         """The gradient of all parameters from that of the plain network for a sigma.
@@ -157,3 +174,28 @@ class BlurAwareNetwork:
         learned = gradient[len(gradient) - self.learned.n_params :]
         values = self.basis(sigma).astype(gradient.dtype)
         return namespace(gradient).concatenate([learned * value for value in values])
+
+
+def _filter_of(blur, noise, power):
+    """The inverse filter of a blur, to be correlated with."""
+    is_round = blur.kind == "gaussian" and blur.angle is None
+    if is_round:
+        sigma = round(blur.sigma, 2)
+        if noise is None:
+            return typical_filter(sigma)
+        blur = Blur.gaussian(sigma) if sigma > 0 else Blur.none()
+    return inverse_filter(blur.alone(), noise, power)
+
+
+def _within(blur, side):
+    """The kernel of a blur as far as a side reaches, to be correlated with."""
+    if blur.kind == "gaussian" and blur.angle is None:
+        line = gaussian_weights(blur.sigma, side // 2)
+        return np.outer(line, line)
+    kernel = blur.kernel()[::-1, ::-1]
+    for _ in range(2):
+        margin = max(0, side - len(kernel)) // 2
+        kernel = np.pad(kernel, ((margin, margin), (0, 0)))
+        extra = (len(kernel) - side) // 2
+        kernel = kernel[extra : len(kernel) - extra].T
+    return kernel / kernel.sum()

@@ -31,7 +31,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .network import unfold
 
 
 @dataclass
@@ -84,7 +83,7 @@ def forward(network, params, x, operations=None):
     (W1, W2, W3), (B1, B2, B3) = network.views(params)
     Q = network.filter_view(params)
 
-    w = x if Q is None else do.correlate_channels(x, unfold(Q))
+    w = x if Q is None else do.correlate_channels(x, Q)
     F1 = do.rectify(do.correlate(w, W1, B1))  # (1)
     F2 = do.rectify(do.correlate(F1, W2, B2))  # (2)
     F = do.correlate(F2, W3, B3)  # (3)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._pixels.device import namespace
 from .._pixels.gaussian import gaussian_weights
 from .._pixels.images import MAX_CHANNELS
 
@@ -73,8 +72,7 @@ class Network:
         Whether the last layer gives the missing detail instead of the image. It
         then needs as many channels out as in.
     filter_size : int
-        Odd side of the filter Q, up to 41; 1 means none. Q is symmetric in both axes,
-        and its parameters are the quadrant from its centre on.
+        Odd side of the filter Q, up to 41; 1 means none.
     n_back_projections : int
         Up to 4. They need as many channels out as in.
     back_projection_sizes : tuple of int
@@ -175,8 +173,8 @@ class Network:
 
     @cached_property
     def n_filter_params(self):
-        """Number of parameters of the filter: those of its quadrant."""
-        return (self.filter_size // 2 + 1) ** 2 if self.filter_size > 1 else 0
+        """Number of parameters of the filter."""
+        return self.filter_size**2 if self.filter_size > 1 else 0
 
     @cached_property
     def n_tail_params(self):
@@ -201,8 +199,7 @@ class Network:
         Parameters
         ----------
         params : array of shape (n_params,)
-            The quadrant of the filter, if there is one; per layer the weights, then
-            the biases; per back-projection K, then P; and A, B and b of the
+            The filter, if there is one; per layer the weights, then the biases; per back-projection K, then P; and A, B and b of the
             combination.
 
         Returns
@@ -219,16 +216,16 @@ class Network:
         return weights, biases
 
     def filter_view(self, params):
-        """The quadrant of the filter: ``Q[r + dy, r + dx]`` at ``[|dy|, |dx|]``.
+        """The filter Q.
 
         Returns
         -------
-        quadrant : array of shape (filter_size // 2 + 1, filter_size // 2 + 1) or None
+        filter : array of shape (filter_size, filter_size) or None
             A view of `params`; None if there is no filter.
         """
         if self.filter_size == 1:
             return None
-        side = self.filter_size // 2 + 1
+        side = self.filter_size
         return params[: self.n_filter_params].reshape(side, side)
 
     def back_projection_views(self, params):
@@ -275,7 +272,7 @@ class Network:
         biases,
         dtype=np.float32,
         *,
-        quadrant=None,
+        filter=None,
         back_projections=(),
         combination=(),
     ):
@@ -286,7 +283,7 @@ class Network:
         weights, biases : list of array
             As from `views`.
         dtype : dtype, default=float32
-        quadrant, back_projections, combination
+        filter, back_projections, combination
             As from `filter_view`, `back_projection_views` and `combination_views`,
             for networks that have them.
 
@@ -299,7 +296,7 @@ class Network:
         ValueError
             When these are not as many numbers as the network has parameters.
         """
-        parts = [] if quadrant is None else [quadrant]
+        parts = [] if filter is None else [filter]
         for group in (*zip(weights, biases, strict=True), *back_projections):
             parts += group
         parts += combination or ()
@@ -350,7 +347,8 @@ class Network:
 
     def _initialize_outer_layers(self, params):
         if self.filter_size > 1:
-            self.filter_view(params)[0, 0] = 1
+            middle = self.filter_size // 2
+            self.filter_view(params)[middle, middle] = 1
         for blur, _ in self.back_projection_views(params):
             line = gaussian_weights(len(blur) / 6, len(blur) // 2)
             blur[:] = np.outer(line, line)
@@ -394,13 +392,3 @@ def check_kernel_sizes(kernel_sizes):
 
 def _is_int(value):
     return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def unfold(quadrant, xp=None):
-    """The whole kernel of a quadrant that begins at its centre.
-
-    `xp` is the module of the array; None finds it.
-    """
-    xp = xp or namespace(quadrant)
-    half = xp.concatenate((quadrant[:0:-1], quadrant))
-    return xp.concatenate((half[:, :0:-1], half), axis=1)

@@ -5,35 +5,98 @@ The estimator and the command line share it, so it does not import scikit-learn.
 
 import reprlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from .._blur.blur import Blur
 from .._blur_estimation.regressor import BlurRegressor
 from .._blur_estimation.tiles import (
     check_tile_size,
-    interpolate_tiles,
     sigma_of,
     sigma_of_tiles,
     smoothed_over_tiles,
 )
 from .._network.blur_aware import BlurAwareNetwork
-from .._pixels.device import namespace, refuse_gpu
+from .._pixels.device import namespace
 from .._pixels.gaussian import MIN_SIGMA
-from .._pixels.values import mirrored_tile, write_pixels
+from .._pixels.values import write_pixels
+from .given import (
+    check_blurs,
+    check_clipped,
+    check_noises,
+    check_sigmas,
+    check_strength,
+)
+from .undoing import KNOWN_SHARP, Photo, Undoing, blocks
+from .varying import BlurTiles, SigmaLevels
 
 # A photograph whose estimated sigma is below this counts as sharp. No lens is perfect:
 # of the sharp photographs for training, 99 in 100 look like 0.5 or less, and others may
 # be a bit softer. To leave so weak a blur alone costs little; to undo one that is not
 # there makes halos.
 SHARP_BELOW = 0.6
-# A known sigma below this changes no pixel by enough to matter.
-KNOWN_SHARP = 0.8 * MIN_SIGMA
 _DEPENDS = (
     "choose a model that depends on it, with n_basis_functions > 1 or "
     "inverse_filter=True (pydbcnn train --blur-aware)"
 )
-_LEVEL_STEP = 1.1  # ratio of the sigmas between which a varying blur is interpolated
-_BLOCK = 256  # pixels of a side that are restored together when the blur varies
+_LEAST_RATIO = 1.1  # from a sigma at which images stay as they are to one undone
+
+
+class Known(NamedTuple):
+    """What is known of some images, and what is wanted, as `DeblurModel.check` gives it.
+
+    Parameters
+    ----------
+    blurs : list or None, default=None
+        For each image a float (the sigma of a round Gaussian, as it is estimated), a
+        `Blur`, an array of sigmas or of `Blur` of its tiles, or None, which estimates
+        it. None means None for all.
+    noises : list of (Noise or None) or None, default=None
+        None means None for all.
+    clipped : list of (array or None) or None, default=None
+        For each image the pixels that are clipped. None means None for all: those that
+        are white.
+    looks_for_highlights : bool, default=True
+        Whether clipped pixels count.
+    strength : float, default=1.0
+        How much of the blur is undone.
+    tile_size : int or None, default=None
+        Where the blur is estimated, the side of tiles that get their own. None takes
+        one for each image.
+    """
+
+    blurs: list | None = None
+    noises: list | None = None
+    clipped: list | None = None
+    looks_for_highlights: bool = True
+    strength: float = 1.0
+    tile_size: int | None = None
+
+    def split(self, n):
+        """What is known of the first n images, and of the rest."""
+        first, rest = self, self
+        for name in ("blurs", "noises", "clipped"):
+            values = getattr(self, name)
+            if values is not None:
+                first = first._replace(**{name: values[:n]})
+                rest = rest._replace(**{name: values[n:]})
+        return first, rest
+
+    def repeated(self, n):
+        """What is known of n images, of each as of the only one."""
+        lists = {name: getattr(self, name) for name in ("blurs", "noises", "clipped")}
+        return self._replace(
+            **{name: values and values * n for name, values in lists.items()}
+        )
+
+    def of(self, index):
+        """Blur, noise and clipped pixels of an image."""
+        lists = self.blurs, self.noises, self.clipped
+        return tuple(None if values is None else values[index] for values in lists)
+
+
+NOTHING = Known()
 
 
 @dataclass(frozen=True)
@@ -56,44 +119,88 @@ class DeblurModel:
     regressor: BlurRegressor | None = None
     name: str = ""
 
-    def check_blur(self, sigma=None, tile_size=None, *, n_images=1):
-        """The one place that says which models take which `sigma` and `tile_size`.
+    def check(
+        self,
+        *,
+        sigma=None,
+        blur=None,
+        noise=None,
+        strength=1.0,
+        clipped="white",
+        tile_size=None,
+        shapes=((1, 1),),
+        dtype=np.float32,
+    ):
+        """The one place that says which models take what of that which users know.
 
         Parameters
         ----------
-        sigma : float, array of shape (n,), list, or None
-            The blur, where it is known: one for all images or one for each, which is a
-            number or a two-dimensional array with one for each tile.
-        tile_size : int or None
-            Where the blur is estimated, the side of the tiles that get a sigma each.
-        n_images : int, default=1
+        sigma : float, array of shape (n,), list, or None, default=None
+            Short for a round Gaussian blur of that sigma: one for all images or one for
+            each, which is a number or a two-dimensional array with one for each tile.
+        blur : Blur, array, list, or None, default=None
+            The blur, where it is known; see `check_blurs`.
+        noise : float, Noise, array, list, or None, default=None
+            The noise, where it is known; see `check_noises`. None takes that of the
+            blur, where it tells.
+        strength : float, default=1.0
+            How much of the blur is undone, 0 to 2.
+        clipped : {"white", "none"}, or list of array, default="white"
+            Which pixels are clipped; see `check_clipped`.
+        tile_size : int or None, default=None
+            Where the blur is estimated, the side of the tiles that get one each.
+        shapes : sequence of tuple of 2 int, default=((1, 1),)
+            Height and width of each image.
+        dtype : dtype, default=float32
+            Of the images.
 
         Returns
         -------
-        sigmas : list of (float or array of shape (rows, columns)) or None
-            One for each image; None where the blur is estimated, or does not matter.
+        known : Known
 
         Raises
         ------
         ValueError
-            When the model takes none of the two, needs one of them, or they are no
-            blurs and no size of tiles; the message says which.
+            When the model does not take one of them, needs one of them, or they are no
+            blurs, no noise, and so on; the message says which.
         TypeError
-            When a sigma lies on a GPU.
+            When one is of a wrong type, or lies on a GPU.
         """
         if tile_size is not None:
             check_tile_size(tile_size)
+        strength = check_strength(strength)
+        if sigma is not None and blur is not None:
+            raise ValueError(
+                f"sigma={reprlib.repr(sigma)} is short for blur=Blur.gaussian(sigma), "
+                "but blur is given, too: pass one of them."
+            )
         if not self.weights.needs_sigma:
-            self._refuse_blur(sigma=sigma, tile_size=tile_size)
-        elif sigma is None:
+            self._refuse_blur(sigma=sigma, blur=blur, noise=noise, tile_size=tile_size)
+        elif sigma is None and blur is None:
             self.check_estimates_blur()
         elif tile_size is not None:
             raise ValueError(
                 f"tile_size={tile_size!r} is for estimating the blur of tiles, but "
-                "sigma is given: the two exclude each other, pass one of them. Known "
-                "blurs of tiles are a two-dimensional array for each image."
+                f"{'sigma' if blur is None else 'blur'} is given: the two exclude each "
+                "other, pass one of them. Known blurs of tiles are a two-dimensional "
+                "array for each image."
             )
-        return None if sigma is None else check_sigmas(sigma, n_images)
+        self._check_strength(strength)
+        blurs, n_images = None, len(shapes)
+        if sigma is not None:
+            blurs = check_sigmas(sigma, n_images)
+        elif blur is not None:
+            blurs = check_blurs(blur, n_images)
+            self._check_kinds(blurs)
+        noises = check_noises(noise, n_images, dtype)
+        if not self.weights.inverse_filter:
+            self._refuse_without_filter(noise=noise)
+        elif noise is None and blurs is not None:
+            noises = [_noise_of(value) for value in blurs]
+        masks, looks = check_clipped(clipped, shapes)
+        if masks is not None and not self.weights.inverse_filter:
+            self._refuse_without_filter(clipped=clipped)
+        return Known(blurs, noises, masks, looks, strength, tile_size)
 
     @property
     def estimates_blur(self):
@@ -106,8 +213,8 @@ class DeblurModel:
             return
         if self.weights.needs_sigma:
             raise ValueError(
-                f"{self._who} does not estimate the blur: pass sigma where it is "
-                "known, or choose a model that estimates it."
+                f"{self._who} does not estimate the blur: pass sigma or blur where it "
+                "is known, or choose a model that estimates it."
             )
         raise ValueError(
             f"{self._who} does not estimate the blur, since nothing in it depends on "
@@ -115,31 +222,54 @@ class DeblurModel:
         )
 
     def _refuse_blur(self, **given):
-        given = [
-            f"{name}={reprlib.repr(value)}"
-            for name, value in given.items()
-            if value is not None
-        ]
+        given = _named(given)
         if given:
             raise ValueError(
-                f"{', '.join(given)}: {self._who} is the same for every blur: leave "
-                f"sigma and tile_size out, or {_DEPENDS}."
+                f"{given}: {self._who} is the same for every blur: leave sigma, blur, "
+                f"noise and tile_size out, or {_DEPENDS}."
+            )
+
+    def _refuse_without_filter(self, **given):
+        given = _named(given)
+        if given:
+            raise ValueError(
+                f"{given}: {self._who} has no filter that depends on it: leave it out, "
+                "or choose a model with inverse_filter=True."
+            )
+
+    def _check_kinds(self, blurs):
+        """Raise unless all blurs are of kinds that the model can undo."""
+        if self.weights.inverse_filter:
+            return
+        for value in blurs:
+            for blur in value.flat if isinstance(value, np.ndarray) else [value]:
+                if blur.angle is not None or blur.kind in ("defocus", "motion", "kernel"):
+                    raise ValueError(
+                        f"blur={blur!r}: {self._who} knows round Gaussian blurs alone, "
+                        "since it has no filter that undoes others: choose a model "
+                        "with inverse_filter=True, or pass sigma for the Gaussian "
+                        "that is most like it."
+                    )
+
+    def _check_strength(self, strength):
+        if strength != 1 and not self._keeps_channels:
+            network = self.weights.network
+            raise ValueError(
+                f"strength={strength:g}: {self._who} makes {network.n_channels_out} "
+                f"channels of {network.n_channels_in}, so there is nothing to blend "
+                "its estimate with: pass strength=1."
             )
 
     @property
     def _who(self):
         return f"The model {self.name}" if self.name else "This model"
 
-    def restore(
-        self,
-        backend,
-        batch,
-        *,
-        data_range,
-        sigma=None,
-        tile_size=None,
-        on_pixels=None,
-    ):
+    @property
+    def _keeps_channels(self):
+        network = self.weights.network
+        return network.n_channels_in == network.n_channels_out
+
+    def restore(self, backend, batch, *, data_range, known=NOTHING, on_pixels=None):
         """Estimate sharp images.
 
         Parameters
@@ -149,11 +279,8 @@ class DeblurModel:
             Of NumPy or on the device of the backend, where the output lies then, too.
         data_range : float
             The pixel value that counts as 1.
-        sigma : list of (float or array of shape (rows, columns)) or None
-            The blur of each image, or of its tiles. None estimates it.
-        tile_size : int or None, default=None
-            Where the blur is estimated, the side of tiles that get their own. None
-            takes one for each image.
+        known : Known, default=NOTHING
+            What `check` has returned for these images.
         on_pixels : callable or None, default=None
             Called now and then with the number of pixels that were completed since the
             last call.
@@ -163,7 +290,7 @@ class DeblurModel:
         output : array of shape (n, height, width, channels out)
             In the type and range of the batch.
         """
-        if not self.weights.needs_sigma:
+        if not self.weights.needs_sigma and known.strength == 1:
             return backend.forward(
                 self.weights.network,
                 self.params,
@@ -174,13 +301,12 @@ class DeblurModel:
         n_out = self.weights.network.n_channels_out
         output = namespace(batch).empty((*batch.shape[:3], n_out), batch.dtype)
         for index, (image, result) in enumerate(zip(batch, output, strict=True)):
+            blur, noise, clipped = known.of(index)
+            photo = Photo(image, data_range, noise, clipped, known.looks_for_highlights)
             restorer = _ImageRestorer(
-                self, backend, image, result, data_range, on_pixels
+                self, backend, photo, result, known.strength, on_pixels
             )
-            if sigma is None:
-                restorer.restore_blind(tile_size)
-            else:
-                restorer.restore_known(sigma[index])
+            restorer.restore(blur, known.tile_size)
         return output
 
     def estimate(self, image, data_range, tile_size=None):
@@ -200,158 +326,137 @@ class DeblurModel:
 
 @dataclass(frozen=True)
 class _ImageRestorer:
-    """Restores one image into an array."""
+    """Restores one photograph into an array."""
 
     model: DeblurModel
     backend: object
-    image: np.ndarray
+    photo: Photo
     output: np.ndarray
-    data_range: float
+    strength: float
     on_pixels: object = None
 
-    def restore_blind(self, tile_size):
-        """Undo the blur that the image, or each of its tiles, seems to have."""
-        if tile_size is None:
-            self.restore_known(self.model.sigma_to_undo(self.image, self.data_range))
-            return
-        sigma = sigma_of_tiles(
-            self.model.regressor.cautious_sigma, self.image, self.data_range, tile_size
-        )
-        self._restore_varying(
-            smoothed_over_tiles(sigma), SHARP_BELOW, SHARP_BELOW * _LEVEL_STEP
-        )
+    def restore(self, blur, tile_size):
+        """Undo a blur, or the one that the image, or each of its tiles, seems to have.
 
-    def restore_known(self, sigma):
-        """Undo a blur: a number, or an array with one for each tile."""
-        if np.ndim(sigma) > 0:
-            self._restore_varying(np.asarray(sigma, float), KNOWN_SHARP, MIN_SIGMA)
-        elif sigma < KNOWN_SHARP and self._keeps_channels():
-            self.output[...] = self.image
-            self._report(self.image)
-        else:
-            network, params = self.model.weights.at(self.model.params, sigma)
-            self.backend.forward(
-                network,
-                params,
-                self.image[np.newaxis],
-                data_range=self.data_range,
-                on_pixels=self.on_pixels,
-                out=self.output[np.newaxis],
-            )
-
-    def _restore_varying(self, sigma, as_it_is, restored):
-        """Undo a blur that varies: a pixel is blended of estimates for two sigmas.
-
-        The image is restored for a few sigmas, its levels. A pixel takes the estimates
-        for the two levels next to its own sigma, which is interpolated between the
-        tiles. Where sigma is up to `as_it_is`, the image stays as it is; from
-        `restored` on, it is restored; between them, the two are blended. Since sigma is
-        continuous, there are no seams.
+        Parameters
+        ----------
+        blur : float, Blur, array or None
+            As in `Known`.
+        tile_size : int or None
         """
-        levels = self._levels(as_it_is, restored)
-        height, width, _ = self.image.shape
-        for top in range(0, height, _BLOCK):
-            for left in range(0, width, _BLOCK):
-                rows = slice(top, min(top + _BLOCK, height))
-                columns = slice(left, min(left + _BLOCK, width))
-                local = interpolate_tiles(sigma, (height, width), rows, columns)
-                place = np.interp(
-                    np.log(np.maximum(local, 1e-6)),
-                    np.log(levels),
-                    np.arange(len(levels)),
+        image, data_range = self.photo.image, self.photo.data_range
+        if self.strength == 0:
+            self._leave_alone()
+        elif not self.model.weights.needs_sigma:
+            self._restore_one(None)
+        elif blur is None and tile_size is None:
+            self._restore_one(self.model.sigma_to_undo(image, data_range))
+        elif blur is None:
+            sigma = sigma_of_tiles(
+                self.model.regressor.cautious_sigma, image, data_range, tile_size
+            )
+            self._restore_sigmas(
+                smoothed_over_tiles(sigma), SHARP_BELOW, SHARP_BELOW * _LEAST_RATIO
+            )
+        elif not isinstance(blur, np.ndarray):
+            self._restore_one(blur)
+        elif blur.dtype == object:
+            self._restore_mixture(BlurTiles(blur, image.shape[:2]))
+        else:
+            self._restore_sigmas(blur, KNOWN_SHARP, MIN_SIGMA)
+
+    def _restore_one(self, blur):
+        """Undo one blur of the whole image."""
+        if _is_sharp(blur) and self.model._keeps_channels:
+            self._leave_alone()
+            return
+        undoing = self._undoing(blur, self.photo.power([_as_blur(blur)]))
+        if self.strength == 1:
+            undoing.restore_all(self.output, self.on_pixels)
+            return
+        for rows, columns in blocks(self.photo.image.shape):
+            self._write(undoing.part(rows, columns), rows, columns)
+
+    def _restore_sigmas(self, sigma, as_it_is, low):
+        high = self.model.weights.sigma_range[1]
+        shape = self.photo.image.shape[:2]
+        self._restore_mixture(SigmaLevels(sigma, shape, as_it_is, low, high))
+
+    def _restore_mixture(self, mixture):
+        """Undo a blur that varies: a pixel is blended of estimates for several."""
+        power = self.photo.power([_as_blur(blur) for blur in mixture.blurs])
+        undoings = {}
+
+        def estimate(index, rows, columns):
+            blur = mixture.blurs[index]
+            if blur is None and self.model._keeps_channels:
+                return self.photo.image[rows, columns].astype(float)
+            if index not in undoings:
+                # What cannot leave an image as it is undoes the least blur.
+                blur = mixture.least if blur is None else blur
+                undoings[index] = self._undoing(blur, power)
+            return undoings[index].part(rows, columns)
+
+        xp = namespace(self.photo.image)
+        n_out = self.output.shape[2]
+        for rows, columns in blocks(self.photo.image.shape):
+            shape = rows.stop - rows.start, columns.stop - columns.start, n_out
+            blended = xp.zeros(shape)
+            for index, down, across, share in mixture.shares(rows, columns):
+                place = (
+                    slice(down.start - rows.start, down.stop - rows.start),
+                    slice(across.start - columns.start, across.stop - columns.start),
                 )
-                part = self.output[rows, columns]
-                write_pixels(self._blend(levels, place, rows, columns), part)
-                self._report(part)
+                share = xp.asarray(share[..., np.newaxis])
+                blended[place] += share * estimate(index, down, across)
+            self._write(blended, rows, columns)
 
-    def _levels(self, as_it_is, low):
-        """The sigmas to restore for; the first stands for the image as it is."""
-        # A model that has learned from weak blurs alone serves for all stronger ones.
-        high = max(self.model.weights.sigma_range[1], low * _LEVEL_STEP)
-        n_steps = int(np.ceil(np.log(high / low) / np.log(_LEVEL_STEP)))
-        levels = low * (high / low) ** (np.arange(n_steps + 1) / n_steps)
-        return np.concatenate([[as_it_is], levels])
+    def _undoing(self, blur, power):
+        return Undoing(self.model, self.backend, self.photo, blur, power)
 
-    def _blend(self, levels, place, rows, columns):
-        """A block of the image; `place` says between which levels each pixel is."""
-        first = int(np.floor(place.min()))
-        last = int(np.ceil(place.max()))
-        result = 0.0
-        for level in range(first, last + 1):
-            share = np.maximum(1 - np.abs(place - level), 0)[..., np.newaxis]
-            if share.any():
-                part = self._part(levels, level, rows, columns)
-                result = result + namespace(part).asarray(share) * part
-        return result
+    def _leave_alone(self):
+        self.output[...] = self.photo.image
+        self._report(self.photo.image)
 
-    def _part(self, levels, level, rows, columns):
-        """A block of the image as it is, or restored for the sigma of a level."""
-        if level == 0 and self._keeps_channels():
-            return self.image[rows, columns].astype(float)
-        sigma = levels[max(level, 1)]
-        network, params = self.model.weights.at(self.model.params, sigma)
-        margin = network.radius
-        tile = mirrored_tile(self.image, (rows, columns), margin)
-        # In floats, so that levels are blended before they are rounded.
-        tile = tile.astype(np.result_type(tile.dtype, np.float32))
-        restored = self.backend.forward(
-            network, params, tile[np.newaxis], data_range=self.data_range
-        )[0]
-        inside = tuple(
-            slice(margin, margin + axis.stop - axis.start) for axis in (rows, columns)
-        )
-        return restored[inside].astype(float)
-
-    def _keeps_channels(self):
-        network = self.model.weights.network
-        return network.n_channels_in == network.n_channels_out
+    def _write(self, estimate, rows, columns):
+        part = self.output[rows, columns]
+        if self.strength != 1:
+            image = self.photo.image[rows, columns]
+            estimate = image + self.strength * (estimate - image)
+        write_pixels(estimate, part)
+        self._report(part)
 
     def _report(self, part):
         if self.on_pixels is not None:
             self.on_pixels(part.shape[0] * part.shape[1])
 
 
-def check_sigmas(sigma, n_images):
-    """The blur of each image, as a list of floats and two-dimensional arrays.
-
-    Raises
-    ------
-    ValueError
-        When there is not one for each image, or it is no blur.
-    TypeError
-        When it lies on a GPU.
-    """
-    is_one = not isinstance(sigma, (list, tuple)) and np.ndim(sigma) == 0
-    sigmas = [sigma] * n_images if is_one else list(sigma)
-    if len(sigmas) != n_images:
-        raise ValueError(
-            f"sigma holds {len(sigmas)} value(s) for {n_images} image(s): pass one "
-            "number for all, or one number or array of tiles for each; the tiles of a "
-            "single image are sigma=[array]."
-        )
-    return [_check_sigma(value) for value in sigmas]
+def _named(given):
+    return ", ".join(
+        f"{name}={reprlib.repr(value)}"
+        for name, value in given.items()
+        if value is not None
+    )
 
 
-def _check_sigma(value):
-    refuse_gpu(value, "What chooses weights for a blur", "sigma")
-    try:
-        sigma = np.asarray(value)
-    except ValueError:  # nested lists with rows of different lengths
-        sigma = np.array(None)
-    if (
-        sigma.dtype.kind not in "iuf"
-        or sigma.ndim not in (0, 2)
-        or sigma.size == 0
-        or not np.all((sigma >= 0) & (sigma < np.inf))
-    ):
-        raise ValueError(
-            f"sigma={value!r}: expected the standard deviation of the blur in pixels, "
-            "a number of at least 0, or a two-dimensional array of them, one for each "
-            "tile of an image."
-        )
-    return float(sigma) if sigma.ndim == 0 else sigma.astype(float)
+def _noise_of(value):
+    """The noise that a blur tells of, or the first one of the tiles that does."""
+    if not isinstance(value, np.ndarray):
+        return value.noise
+    if value.dtype != object:
+        return None
+    return next((blur.noise for blur in value.flat if blur.noise is not None), None)
 
 
-def split(values, n):
-    """Split a list into its first n values and the rest; None stays None in both."""
-    return (None, None) if values is None else (values[:n], values[n:])
+def _is_sharp(blur):
+    """Whether there is nothing to undo."""
+    if isinstance(blur, Blur):
+        return blur.kind in ("none", "unknown") or blur.sigma < KNOWN_SHARP
+    return blur is not None and blur < KNOWN_SHARP
+
+
+def _as_blur(blur):
+    """A blur for its kernel, of what `BlurAwareNetwork.at` takes."""
+    if blur is None or isinstance(blur, Blur):
+        return blur
+    return Blur.gaussian(blur) if blur > 0 else Blur.none()

@@ -11,7 +11,7 @@ from .._network import formula
 _OPSET = 18
 
 
-def export_onnx(model, path, *, sigma=None, overwrite=False):
+def export_onnx(model, path, *, sigma=None, blur=None, noise=None, overwrite=False):
     """Write the network of a trained model as an ONNX model.
 
     The ONNX model takes ``blurred`` and gives ``restored``: float32 of shape (n,
@@ -25,39 +25,49 @@ def export_onnx(model, path, *, sigma=None, overwrite=False):
     path : path-like
         The file appears whole or not at all.
     sigma : float or None, default=None
+        Short for a round Gaussian blur of that sigma.
+    blur : Blur, array of shape (height, width), or None, default=None
         The blur, where the model depends on it.
+    noise : float, Noise, or None, default=None
+        The noise, where the filter is to be made for one: in photographs with the power
+        that is typical, since no photograph is there to be looked at.
     overwrite : bool, default=False
         Whether a file that is already there may be replaced.
 
     Raises
     ------
     ValueError
-        When `sigma` is missing, not wanted, or no number.
+        When the blur is missing or not wanted, or there is more than one.
     ImportError
         When the package onnx is not installed.
     FileExistsError
         When the file exists and `overwrite` is false.
     """
-    network, params = _network_for_one_blur(model, sigma)
+    network, params = _network_for_one_blur(model, sigma, blur, noise)
     content = onnx_model(network, params).SerializeToString()
     write_whole(path, content, overwrite=overwrite)
 
 
-def _network_for_one_blur(model, sigma):
+def _network_for_one_blur(model, sigma, blur, noise):
     weights = model.weights
-    if weights.needs_sigma and sigma is None:
+    if weights.needs_sigma and sigma is None and blur is None:
         raise ValueError(
             "This model depends on the blur, and an ONNX model holds the network for "
-            "one: pass sigma, for instance what its estimate_blur tells."
+            "one: pass blur or sigma, for instance what its estimate_blur tells."
         )
-    if sigma is not None:
-        (sigma,) = model.check_blur(sigma if np.ndim(sigma) == 0 else [sigma])
-        if not isinstance(sigma, float):
-            raise ValueError(
-                f"sigma of shape {sigma.shape}: an ONNX model holds the network for "
-                "one blur, pass a number."
-            )
-    return weights.at(model.params, sigma)
+    known = model.check(sigma=_alone(sigma), blur=blur, noise=noise)
+    blur, noise, _ = known.of(0)
+    if isinstance(blur, np.ndarray):
+        raise ValueError(
+            f"Blurs of shape {blur.shape}: an ONNX model holds the network for one "
+            "blur, pass a single one."
+        )
+    return weights.at(model.params, blur, noise)
+
+
+def _alone(sigma):
+    """An array as that of the tiles of the one image that there is."""
+    return sigma if sigma is None or np.ndim(sigma) == 0 else [sigma]
 
 
 def onnx_model(network, params):

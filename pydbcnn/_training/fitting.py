@@ -21,7 +21,7 @@ from .._pixels.values import (
     resolve_data_range,
 )
 from .._progress import TrainingBar
-from .._restoration.model import DeblurModel, split
+from .._restoration.model import DeblurModel, Known
 from .loop import Schedule, Training
 from .sampling import GivenPatches, RandomPatches
 
@@ -268,10 +268,11 @@ def _validate(backend, weights, pairs, data_range, params):
     scale = resolve_data_range(data_range, pairs.dtype)
     model = DeblurModel(weights, params)
     sigmas = None if pairs.sigmas is None else list(pairs.sigmas)
-    errors = []
+    # What is judged is what has been learned: highlights learn nothing.
+    known, errors = Known(sigmas, looks_for_highlights=False), []
     for X, y in zip(pairs.X, pairs.y, strict=True):
-        of_batch, sigmas = split(sigmas, len(X))
-        estimates = model.restore(backend, X, data_range=scale, sigma=of_batch)
+        of_batch, known = known.split(len(X))
+        estimates = model.restore(backend, X, data_range=scale, known=of_batch)
         estimates = central_part(estimates, y.shape)
         errors += [
             mean_squared_error(true, pred, scale)

@@ -6,7 +6,7 @@ from cuda_host import HostRuntime, differing_orders, in_all_orders
 from quantised import TOLERANCES, Layers, largest_error
 
 from pydbcnn._network import formula
-from pydbcnn._network.network import Network, unfold
+from pydbcnn._network.network import Network
 from pydbcnn._pixels.values import mirror
 from pydbcnn.backends._cuda import bands as banding
 from pydbcnn.backends._cuda import layers, outer_layers, training
@@ -257,19 +257,19 @@ def test_correlation_of_channels(side, blend):
     assert largest_error(runtime.to_host(out), expected) < 1e-6 * max(side, 5)
 
 
-def test_the_filter_is_unfolded_and_mirrors():
+def test_the_filter_mirrors():
     runtime, random_state = HostRuntime(), np.random.RandomState(0)
     image = random_state.randint(256, size=(1, 9, 5, 3)).astype(np.uint8)
-    quadrant = random_state.normal(size=(4, 4)).astype(np.float32)
+    kernel = random_state.normal(size=(7, 7)).astype(np.float32)
     output = outer_layers.filtered(
         runtime,
-        runtime.to_device(quadrant),
+        runtime.to_device(kernel),
         Image(runtime.to_device(image), scale=255.0, outside=MIRROR),
         Region(1, -2, -3, 13, 11),
     )
     assert (output.top, output.left) == (-2, -3)
     seen = np.pad(image, ((0, 0), (5, 5), (6, 6), (0, 0)), mode="reflect") / 255
-    expected = formula.correlate_channels(seen, unfold(quadrant).astype(float))
+    expected = formula.correlate_channels(seen, kernel.astype(float))
     assert largest_error(runtime.to_host(output.array), expected) < 1e-6
 
 

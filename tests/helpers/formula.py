@@ -21,11 +21,10 @@ def inside(image, like):
 
 
 def filtered(network, params, image):
-    """The whole kernel by its definition, from the quadrant."""
+    """The image through the filter in front."""
     if network.filter_size == 1:
         return image
-    at = np.abs(np.arange(network.filter_size) - network.filter_size // 2)
-    return of_each_channel(image, network.filter_view(params)[np.ix_(at, at)])
+    return of_each_channel(image, network.filter_view(params))
 
 
 def after_the_layers(network, params, image, estimate):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import WITH_OUTER_LAYERS, random_params
 
-from pydbcnn._network.network import Network, unfold
+from pydbcnn._network.network import Network
 from pydbcnn.backends.reference import ReferenceBackend
 
 REFERENCE = ReferenceBackend()
@@ -67,9 +67,9 @@ def test_outer_layers_start_by_doing_nothing():
 def test_the_order_of_all_parameters(name):
     network = WITH_OUTER_LAYERS[name]
     params = np.arange(network.n_params, dtype=float)
-    quadrant = network.filter_view(params)
+    kernel = network.filter_view(params)
     combination = network.combination_views(params)
-    parts = [] if quadrant is None else [quadrant]
+    parts = [] if kernel is None else [kernel]
     for pair in zip(*network.views(params), strict=True):
         parts += pair
     for pair in network.back_projection_views(params):
@@ -79,21 +79,13 @@ def test_the_order_of_all_parameters(name):
     joined = network.flatten(
         *network.views(params),
         float,
-        quadrant=quadrant,
+        filter=kernel,
         back_projections=network.back_projection_views(params),
         combination=combination,
     )
     np.testing.assert_array_equal(joined, params)
     with pytest.raises(ValueError, match=rf"the network has {network.n_params} param"):
         network.flatten(*network.views(params))
-
-
-def test_a_kernel_unfolds_from_its_quadrant():
-    quadrant = np.arange(9).reshape(3, 3)
-    kernel = unfold(quadrant)
-    assert kernel.shape == (5, 5)
-    for y, x in np.ndindex(5, 5):
-        assert kernel[y, x] == quadrant[abs(y - 2), abs(x - 2)]
 
 
 def test_views_and_flatten_are_inverse():

@@ -372,8 +372,8 @@ static void reduce_gradient(const network_shape *net, float *gradients, size_t s
 {
     float *total = gradients;
     const size_t size = gradient_size(net);
-    memset(result, 0, quadrant_count(net) * sizeof(float)); /* the filter is fixed */
-    result += quadrant_count(net);
+    memset(result, 0, filter_count(net) * sizeof(float)); /* the filter is fixed */
+    result += filter_count(net);
     for (int g = 1; g < count; g++)
         for (size_t i = 0; i < size; i += LANES)
             store(total + i, load(total + i) + load(gradients + g * stride + i));

@@ -151,7 +151,7 @@ static void bf16_pack(const network_shape *net, const float *params, int backwar
     memset(packed, 0, bf16_packed_size(net, backward) * sizeof(float));
     const float *all = params;
     float *outer = packed;
-    params += quadrant_count(net);
+    params += filter_count(net);
     packed += outer_weights_size(net);
     for (int l = 0; l < net->n_layers; l++) {
         const bf16_layer layer = describe_bf16(net, l);

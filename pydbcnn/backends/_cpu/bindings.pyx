@@ -45,6 +45,7 @@ cdef extern from "engine.h" nogil:
         int residual
         int direct
         int filter
+        int folded
         int n_back_projections
         int reblur
         int projection
@@ -179,12 +180,18 @@ def available_engines():
     return found
 
 
-cdef network_shape describe(network, direct) except *:
+def is_folded(filter):
+    """Whether a filter is symmetric from left to right, which saves multiplications."""
+    return filter is not None and np.array_equal(filter, filter[:, ::-1])
+
+
+cdef network_shape describe(network, params, direct) except *:
     cdef network_shape net
     net.n_layers = len(network.layers)
     net.residual = network.residual
     net.direct = direct
     net.filter = network.filter_size
+    net.folded = is_folded(network.filter_view(params))
     net.n_back_projections = network.n_back_projections
     net.reblur, net.projection = network.back_projection_sizes
     net.combine = network.combine
@@ -212,7 +219,7 @@ cdef class Weights:
         self.engine = engine
         self.kernels = (&engine.table.bfloat16 if precision == "bfloat16"
                         else &engine.table.float32)
-        self.net = describe(network, direct)
+        self.net = describe(network, np.asarray(params), direct)
         self.packed = allocate(self.kernels.packed_size(&self.net, backward))
         if self.packed == NULL:
             raise MemoryError("no memory for the weights of the network")

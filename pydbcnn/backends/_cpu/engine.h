@@ -43,6 +43,7 @@ typedef struct {
     int residual; /* whether the input is added to the output of the last layer */
     int direct;   /* whether no layer uses Winograd's algorithm (winograd.h) */
     int filter;   /* odd side of the filter in front of the layers; 1: none */
+    int folded;   /* whether the filter is symmetric from left to right (filter.h) */
     int n_back_projections;
     int reblur, projection; /* odd sides of their kernels K and P */
     int combine; /* whether input and estimate are combined at the end */

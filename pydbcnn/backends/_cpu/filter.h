@@ -7,8 +7,9 @@
  *
  * FILTER_ROWS rows are computed at once, so that an input is loaded once for all rows
  * of the kernel that meet it.  A kernel may be symmetric from left to right, as the
- * filter is: then it is folded, that is, the two inputs that meet the same weight are
- * added before they are multiplied, and the sum serves all FILTER_ROWS rows.
+ * filter that undoes a round blur is: then it is folded, that is, the two inputs that
+ * meet the same weight are added before they are multiplied, and the sum serves all
+ * FILTER_ROWS rows.
  *
  * The products of a sum are always added in the same order: row by row of the kernel,
  * and within a row from left to right or, if it is folded, from the middle outwards. */

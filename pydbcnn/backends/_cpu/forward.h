@@ -210,7 +210,7 @@ INLINE void make_filtered(const network_shape *net, const packed_weights *weight
         .count = map->width * map->channels,
     };
     if (net->filter > 1)
-        filter_rows_folded(&task);
+        apply_filter(net, &task);
     for (int k = 0; k < FILTER_ROWS; k++) {
         float *to = ring_row(map, row + k);
         for (int x = 0; x < map->width; x++)

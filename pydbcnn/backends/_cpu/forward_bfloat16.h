@@ -155,7 +155,7 @@ INLINE void bf16_filter(const network_shape *net, const bf16_tile *tile, int row
         .rows = rows, .kernel = net->filter, .step = channels, .weights = weights,
         .outputs = outputs, .count = tile->columns * channels,
     };
-    filter_rows_folded(&task);
+    apply_filter(net, &task);
 }
 
 /* To be called when row `row` of the image has arrived: makes the stacked row whose

@@ -254,7 +254,7 @@ static void pack(const network_shape *net, const float *params, int backward,
     memset(packed, 0, packed_size(net, backward) * sizeof(float));
     const packed_weights place = find_weights(net, packed);
     const float *all = params;
-    params += quadrant_count(net);
+    params += filter_count(net);
     for (int l = 0; l < net->n_layers; l++) {
         float *forward = (float *)place.forward[l];
         if (is_transformed(net, l))

@@ -6,12 +6,12 @@
  * combination, s <- x A + s B + b of the channels of a pixel.  Here `*` is a
  * correlation of every channel with one and the same kernel.
  *
- * `params` begins with a quadrant of the symmetric Q, from its centre on.  It ends with
- * K and P of each back-projection, then A, B and b.
+ * `params` begins with Q, row by row.  It ends with K and P of each back-projection,
+ * then A, B and b.
  *
- * Packed, a kernel lies as filter.h reads it, and behind it lies the same kernel with
- * rows and columns reversed, for the backward pass.  A, B and b are copied as they
- * are. */
+ * Packed, a kernel lies as filter.h reads it.  Behind K and behind P lies the same
+ * kernel with rows and columns reversed, for the backward pass, which does not need Q.
+ * A, B and b are copied as they are. */
 #ifndef PYDBCNN_OUTER_LAYERS_H
 #define PYDBCNN_OUTER_LAYERS_H
 
@@ -92,16 +92,21 @@ INLINE int time_of_pixels(const network_shape *net)
 
 /* Functions named ..._count give lengths in `params`, those named ..._size floats of
  * packed weights. */
-INLINE size_t quadrant_count(const network_shape *net)
+INLINE size_t filter_count(const network_shape *net)
 {
-    const size_t side = net->filter / 2 + 1;
-    return net->filter > 1 ? side * side : 0;
+    return net->filter > 1 ? (size_t)net->filter * net->filter : 0;
+}
+
+/* How many columns of the filter are read: if it is folded, from the middle one on. */
+INLINE int filter_columns(const network_shape *net)
+{
+    return net->folded ? net->filter / 2 + 1 : net->filter;
 }
 
 INLINE size_t filter_size(const network_shape *net)
 {
-    return net->filter > 1
-               ? aligned_floats((size_t)net->filter * (net->filter / 2 + 1)) : 0;
+    return net->filter > 1 ? aligned_floats((size_t)net->filter * filter_columns(net))
+                           : 0;
 }
 
 INLINE size_t kernel_count(const network_shape *net, int stage)
@@ -152,14 +157,21 @@ INLINE outer_weights find_outer_weights(const network_shape *net, const float *p
     return found;
 }
 
-/* Unfolds the quadrant: columns from the middle one on, as filter.h reads a symmetric
- * kernel, with all of their rows. */
-INLINE void pack_filter(const network_shape *net, const float *quadrant, float *packed)
+/* Columns of the filter, those that are read, with all of their rows. */
+INLINE void pack_filter(const network_shape *net, const float *filter, float *packed)
 {
-    const int radius = net->filter / 2;
-    for (int x = 0; x <= radius; x++)
-        for (int y = -radius; y <= radius; y++)
-            *packed++ = quadrant[(y < 0 ? -y : y) * (radius + 1) + x];
+    for (int x = net->filter - filter_columns(net); x < net->filter; x++)
+        for (int y = 0; y < net->filter; y++)
+            *packed++ = filter[y * net->filter + x];
+}
+
+/* Computes FILTER_ROWS rows of Q * x. */
+INLINE void apply_filter(const network_shape *net, const filter_task *task)
+{
+    if (net->folded)
+        filter_rows_folded(task);
+    else
+        filter_rows(task);
 }
 
 INLINE void pack_kernel(int kernel, const float *weights, float *direct, float *flipped)

@@ -148,8 +148,8 @@ class Chain:
 
     def _seen(self, image, region):
         """What the layers see for a region."""
-        quadrant = self.network.filter_view(self._params)
-        if quadrant is None:
+        kernel = self.network.filter_view(self._params)
+        if kernel is None:
             return image
         around = region.grown(self.network.layers_radius)
-        return filtered(self._runtime, quadrant, image, around)
+        return filtered(self._runtime, kernel, image, around)

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..._network.network import unfold
 from .arrays import MIRROR, Image
 
 # How a correlation is written: alone, added to a base or subtracted from it. As `Blend`
@@ -48,13 +47,13 @@ def copy(runtime, image, out, region):
     correlate_channels(runtime, image, out, region, one)
 
 
-def filtered(runtime, quadrant, image, region):
+def filtered(runtime, kernel, image, region):
     """The filter in a region, w = Q * x.
 
     Parameters
     ----------
     runtime : Runtime
-    quadrant : device array of shape (side, side)
+    kernel : device array of shape (side, side)
         As `Network.filter_view` gives it.
     image : Image
     region : Region
@@ -65,7 +64,7 @@ def filtered(runtime, quadrant, image, region):
         float32.
     """
     out = new_image(runtime, region, image.array.shape[3])
-    correlate_channels(runtime, image, out, region, unfold(quadrant, runtime.xp))
+    correlate_channels(runtime, image, out, region, kernel)
     return out
 
 
