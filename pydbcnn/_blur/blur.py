@@ -386,7 +386,9 @@ class Blur(Value):
             places = np.flatnonzero(kernel.any(axis=1 - axis))
             middle = kernel.shape[axis] // 2 + by
             half = int(np.abs(places - middle).max())
-            wide = np.pad(kernel, [(half, half) if a == axis else (0, 0) for a in (0, 1)])
+            wide = np.pad(
+                kernel, [(half, half) if a == axis else (0, 0) for a in (0, 1)]
+            )
             kernel = np.take(wide, range(middle, middle + 2 * half + 1), axis)
         return Blur.from_kernel(kernel, confidence=self.confidence, noise=self.noise)
 

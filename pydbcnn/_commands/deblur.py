@@ -143,12 +143,17 @@ def _wanted(options):
 def _warn_of_wide_blur(wanted, model):
     """Say so where the layers have not learned from a blur that is as wide."""
     strongest = model.weights.sigma_range[1]
-    sigma = wanted["sigma"] if wanted["blur"] is None else wanted["blur"].sigma
+    sigma, blur = wanted["sigma"], wanted["blur"]
     if sigma is not None and sigma > strongest:
         complain(
-            f"a blur as wide as a sigma of {sigma:.2g} pixels is beyond the "
-            f"{strongest:.2g} that the model has learned from: its filter undoes it, "
-            f"and its layers count it as {strongest:.2g}"
+            f"--sigma {sigma:g} is beyond the {strongest:g} pixels that the model has "
+            f"learned from, and counts as {strongest:g}"
+        )
+    if blur is not None and blur.sigma > strongest:
+        complain(
+            f"--blur: this blur is as wide as a Gaussian of sigma {blur.sigma:.2g} "
+            f"pixels, beyond the {strongest:.2g} that the model has learned from: its "
+            "filter undoes it, and its layers take it for as wide as that"
         )
 
 

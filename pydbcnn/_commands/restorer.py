@@ -111,10 +111,10 @@ class Restorer:
         luminance by stays as it is. That is a third of the work.
         """
         data_range = self._range(pixels.dtype)
-        if known.blurs is None and known.tile_size is None:
-            if self.trained.estimates_blur:
-                sigma = self.trained.sigma_to_undo(pixels, data_range)
-                known = known._replace(blurs=[sigma])
+        is_blind = known.blurs is None and known.tile_size is None
+        if is_blind and self.trained.estimates_blur:
+            sigma = self.trained.sigma_to_undo(pixels, data_range)
+            known = known._replace(blurs=[sigma])
         known = self._with_clipped_colours(known, pixels, data_range)
         grey = np.empty(pixels.shape[:2], np.result_type(pixels, np.float32))
         for rows in _bands(len(pixels)):

@@ -404,9 +404,11 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
         X : array of shape (n, height, width[, channels]), list of arrays, or rows
             Blurred images, in the layout of fit: rows where it was fitted on rows.
         sigma : float, array of shape (n,), or list of n float or array, default=None
-            Short for a round Gaussian blur of that standard deviation in pixels: one
-            for all images or one for each. A two-dimensional array holds one for each
-            of equal tiles of an image, from which those of its pixels are interpolated.
+            Short for a round Gaussian blur of that standard deviation in pixels, one
+            for all images or one for each; one that the model has not learned from
+            counts as the nearest that it has. A two-dimensional array holds one for
+            each of equal tiles of an image, from which those of its pixels are
+            interpolated.
         blur : Blur, array of shape (height, width), or list of n of them, default=None
             The blur, where it is known, of whatever kind: one for all images or one for
             each. An array of numbers is a kernel of at most 41 x 41 pixels. An array of

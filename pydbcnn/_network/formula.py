@@ -32,7 +32,6 @@ from types import SimpleNamespace
 import numpy as np
 
 
-
 @dataclass
 class Activations:
     """What `forward` has computed, by the names of the formulas.

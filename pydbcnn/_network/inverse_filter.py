@@ -23,7 +23,7 @@ _GRID = 96, 96
 # Conjugate gradients stop when the last three steps together have lowered the expected
 # error by less than this share of the least error that is possible: the one is enough
 # to choose a side by, the other for a filter.
-_ROUGHLY, _EXACTLY = 1e-3, 1e-6
+_ROUGHLY, _EXACTLY = 1e-4, 1e-8
 _MAX_STEPS = 300
 # Kernels whose weights differ by no more count as symmetric.
 _SYMMETRIC = 1e-9

@@ -19,11 +19,11 @@ _FORMS = (
 
 
 def check_sigmas(sigma, n_images):
-    """The round Gaussian blur of each image, from its sigma.
+    """The sigma of the round Gaussian blur of each image.
 
     Returns
     -------
-    blurs : list of (Blur or array of shape (rows, columns))
+    sigmas : list of (float or array of shape (rows, columns))
         Arrays hold the sigma of each tile.
 
     Raises
@@ -181,10 +181,7 @@ def _check_sigma(value):
             "a number of at least 0, or a two-dimensional array of them, one for each "
             "tile of an image."
         )
-    if sigma.ndim == 2:
-        return sigma.astype(float)
-    name = f"sigma={value!r}"
-    return _undoable(Blur.gaussian(sigma) if sigma > 0 else Blur.none(), name)
+    return float(sigma) if sigma.ndim == 0 else sigma.astype(float)
 
 
 def _as_array(value):

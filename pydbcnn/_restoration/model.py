@@ -49,8 +49,8 @@ class Known(NamedTuple):
     Parameters
     ----------
     blurs : list or None, default=None
-        For each image a float (the sigma of a round Gaussian, as it is estimated), a
-        `Blur`, an array of sigmas or of `Blur` of its tiles, or None, which estimates
+        For each image a float (the sigma of a round Gaussian; one that the model has
+        not learned from counts as the nearest that it has), a `Blur`, an array of sigmas or of `Blur` of its tiles, or None, which estimates
         it. None means None for all.
     noises : list of (Noise or None) or None, default=None
         None means None for all.
@@ -136,8 +136,8 @@ class DeblurModel:
         Parameters
         ----------
         sigma : float, array of shape (n,), list, or None, default=None
-            Short for a round Gaussian blur of that sigma: one for all images or one for
-            each, which is a number or a two-dimensional array with one for each tile.
+            Sigma of a round Gaussian blur: one for all images or one for each, which is
+            a number or a two-dimensional array with one for each tile.
         blur : Blur, array, list, or None, default=None
             The blur, where it is known; see `check_blurs`.
         noise : float, Noise, array, list, or None, default=None
@@ -171,8 +171,8 @@ class DeblurModel:
         strength = check_strength(strength)
         if sigma is not None and blur is not None:
             raise ValueError(
-                f"sigma={reprlib.repr(sigma)} is short for blur=Blur.gaussian(sigma), "
-                "but blur is given, too: pass one of them."
+                f"sigma={reprlib.repr(sigma)} is short for a round Gaussian blur, but "
+                "blur is given, too: pass one of them."
             )
         if not self.weights.needs_sigma:
             self._refuse_blur(sigma=sigma, blur=blur, noise=noise, tile_size=tile_size)
@@ -188,7 +188,7 @@ class DeblurModel:
         self._check_strength(strength)
         blurs, n_images = None, len(shapes)
         if sigma is not None:
-            blurs = check_sigmas(sigma, n_images)
+            blurs = check_sigmas(sigma, n_images)  # a model knows round Gaussians
         elif blur is not None:
             blurs = check_blurs(blur, n_images)
             self._check_kinds(blurs)
@@ -213,8 +213,8 @@ class DeblurModel:
             return
         if self.weights.needs_sigma:
             raise ValueError(
-                f"{self._who} does not estimate the blur: pass sigma or blur where it "
-                "is known, or choose a model that estimates it."
+                f"{self._who} does not estimate the blur: pass sigma where it is "
+                "known (or blur), or choose a model that estimates it."
             )
         raise ValueError(
             f"{self._who} does not estimate the blur, since nothing in it depends on "
@@ -225,8 +225,8 @@ class DeblurModel:
         given = _named(given)
         if given:
             raise ValueError(
-                f"{given}: {self._who} is the same for every blur: leave sigma, blur, "
-                f"noise and tile_size out, or {_DEPENDS}."
+                f"{given}: {self._who} is the same for every blur: leave sigma and "
+                f"tile_size out, blur and noise as well, or {_DEPENDS}."
             )
 
     def _refuse_without_filter(self, **given):
@@ -243,7 +243,11 @@ class DeblurModel:
             return
         for value in blurs:
             for blur in value.flat if isinstance(value, np.ndarray) else [value]:
-                if blur.angle is not None or blur.kind in ("defocus", "motion", "kernel"):
+                if blur.angle is not None or blur.kind in (
+                    "defocus",
+                    "motion",
+                    "kernel",
+                ):
                     raise ValueError(
                         f"blur={blur!r}: {self._who} knows round Gaussian blurs alone, "
                         "since it has no filter that undoes others: choose a model "
@@ -441,9 +445,9 @@ def _named(given):
 
 def _noise_of(value):
     """The noise that a blur tells of, or the first one of the tiles that does."""
-    if not isinstance(value, np.ndarray):
+    if isinstance(value, Blur):
         return value.noise
-    if value.dtype != object:
+    if not isinstance(value, np.ndarray) or value.dtype != object:
         return None
     return next((blur.noise for blur in value.flat if blur.noise is not None), None)
 

@@ -53,14 +53,14 @@ def _network_for_one_blur(model, sigma, blur, noise):
     if weights.needs_sigma and sigma is None and blur is None:
         raise ValueError(
             "This model depends on the blur, and an ONNX model holds the network for "
-            "one: pass blur or sigma, for instance what its estimate_blur tells."
+            "one: pass sigma or blur, for instance what its estimate_blur tells."
         )
     known = model.check(sigma=_alone(sigma), blur=blur, noise=noise)
     blur, noise, _ = known.of(0)
     if isinstance(blur, np.ndarray):
         raise ValueError(
-            f"Blurs of shape {blur.shape}: an ONNX model holds the network for one "
-            "blur, pass a single one."
+            f"{'sigma' if sigma is not None else 'blur'} of shape {blur.shape}: an "
+            "ONNX model holds the network for one blur, pass a number or one Blur."
         )
     return weights.at(model.params, blur, noise)
 

@@ -23,6 +23,18 @@ def random_weights(n_channels=1, sigma_range=SIGMA_RANGE, **form):
     return weights, params
 
 
+def restored(model, backend, batch, *, data_range, on_pixels=None, **wanted):
+    """A batch through a model, after `DeblurModel.check`; highlights do not count."""
+    known = model.check(
+        **{"clipped": "none"} | wanted,
+        shapes=[image.shape[:2] for image in batch],
+        dtype=batch.dtype,
+    )
+    return model.restore(
+        backend, batch, data_range=data_range, known=known, on_pixels=on_pixels
+    )
+
+
 def regressor_that_says(sigma):
     """One layer without weights: the same sigma for every image."""
     layer = (

@@ -8,7 +8,7 @@ from blur_forms import FORMS, NETWORK, random_params, weights_of
 from numpy.polynomial import chebyshev
 
 from pydbcnn._network.blur_aware import BlurAwareNetwork
-from pydbcnn._network.inverse_filter import filter_radius, inverse_filter
+from pydbcnn._network.inverse_filter import filter_radius, typical_filter
 from pydbcnn._network.learned_arrays import LearnedArrays
 from pydbcnn._pixels.gaussian import gaussian_blur
 
@@ -90,7 +90,7 @@ def test_kernels_that_blur_again_start_as_the_gaussian(sigma):
     impulse[8, 8] = 1
     np.testing.assert_allclose(kernel, gaussian_blur(impulse, sigma), atol=1e-6)
     assert not projection.any()
-    np.testing.assert_array_equal(network.filter_view(plain), inverse_filter(sigma))
+    np.testing.assert_array_equal(network.filter_view(plain), typical_filter(sigma))
 
 
 def test_training_starts_alike_for_every_sigma():

@@ -12,12 +12,14 @@ from blur_models import (
     deblurrer_that_sees,
     random_weights,
     regressor_that_says,
+    restored,
 )
 from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
 
 from pydbcnn._blur_estimation.tiles import sigma_of_tiles, smoothed_over_tiles
 from pydbcnn._pixels.values import as_pixels
-from pydbcnn._restoration.model import SHARP_BELOW, DeblurModel, check_sigmas
+from pydbcnn._restoration.given import check_sigmas
+from pydbcnn._restoration.model import SHARP_BELOW, DeblurModel
 from pydbcnn.backends.cpu import CpuBackend
 from pydbcnn.backends.reference import ReferenceBackend
 
@@ -62,8 +64,13 @@ def as_batch(texture, dtype):
 def test_a_known_blur_is_the_network_for_it(backend, model, texture, dtype, sigma):
     batch = as_batch(texture, dtype)
     done = []
-    result = model.restore(
-        backend, batch, data_range=WHITE[dtype], sigma=[sigma], on_pixels=done.append
+    result = restored(
+        model,
+        backend,
+        batch,
+        data_range=WHITE[dtype],
+        sigma=[sigma],
+        on_pixels=done.append,
     )
     network, params = model.weights.at(model.params, sigma)
     expected = backend.forward(network, params, batch, data_range=WHITE[dtype])
@@ -79,17 +86,17 @@ def test_images_that_are_sharp_come_back_bit_for_bit(backend, model, texture, dt
     how = dict(data_range=WHITE[dtype])
     for sigma in (0.0, 0.19, np.zeros((2, 3))):
         done = []
-        result = model.restore(
-            backend, batch, sigma=[sigma], on_pixels=done.append, **how
+        result = restored(
+            model, backend, batch, sigma=[sigma], on_pixels=done.append, **how
         )
         assert result.tobytes() == batch.tobytes()
         assert sum(done) == 40 * 600
     dark = as_batch(texture * 0.3, dtype)
     assert 0.2 < model.estimate(dark[0], WHITE[dtype]) < SHARP_BELOW
     assert model.sigma_to_undo(dark[0], WHITE[dtype]) == 0
-    assert model.restore(backend, dark, **how).tobytes() == dark.tobytes()
+    assert restored(model, backend, dark, **how).tobytes() == dark.tobytes()
     darker = as_batch(texture * 0.15, dtype)
-    result = model.restore(backend, darker, tile_size=40, **how)
+    result = restored(model, backend, darker, tile_size=40, **how)
     assert result.tobytes() == darker.tobytes()
 
 
@@ -99,15 +106,15 @@ def test_blind_is_the_sigma_that_is_estimated(backend, model, texture):
     batch = np.stack([bright, dark, 1.2 * bright**2]).astype(np.float32)
     sigmas = [model.estimate(image, 1.0) for image in batch]
     assert sigmas[1] < SHARP_BELOW < sigmas[2] < sigmas[0]
-    result = model.restore(backend, batch, data_range=1.0)
+    result = restored(model, backend, batch, data_range=1.0)
     sigmas[1] = 0.0
     np.testing.assert_array_equal(
-        result, model.restore(backend, batch, data_range=1.0, sigma=sigmas)
+        result, restored(model, backend, batch, data_range=1.0, sigma=sigmas)
     )
     for how in ({}, {"tile_size": 64}):
-        together = model.restore(backend, batch, data_range=1.0, **how)
+        together = restored(model, backend, batch, data_range=1.0, **how)
         for image, expected in zip(batch, together, strict=True):
-            alone = model.restore(backend, image[np.newaxis], data_range=1.0, **how)
+            alone = restored(model, backend, image[np.newaxis], data_range=1.0, **how)
             np.testing.assert_array_equal(alone[0], expected)
 
 
@@ -118,7 +125,7 @@ def test_weights_for_every_blur_need_no_sigma(backend, texture):
     params = params[: plain.n_params]
     batch = as_batch(texture, "float32")
     np.testing.assert_array_equal(
-        DeblurModel(plain, params).restore(backend, batch, data_range=1.0),
+        restored(DeblurModel(plain, params), backend, batch, data_range=1.0),
         backend.forward(plain.network, params, batch, data_range=1.0),
     )
 
@@ -140,7 +147,7 @@ def test_other_channels_out_than_in(backend):
     network, params = weights.at(params, SIGMA_RANGE[0])
     expected = backend.forward(network, params, image, data_range=1.0)
     for sigma in (0.0, np.zeros((1, 2))):
-        result = model.restore(backend, image, data_range=1.0, sigma=[sigma])
+        result = restored(model, backend, image, data_range=1.0, sigma=[sigma])
         assert result.shape == (1, 20, 30, 1)
         np.testing.assert_allclose(result, expected, atol=1e-5)
 
@@ -183,8 +190,8 @@ MAPS = {
 @pytest.mark.parametrize("name", MAPS)
 def test_tiles_are_blended_without_seams(backend, model, texture, name):
     image = texture.astype(np.float32)
-    result = model.restore(
-        backend, image[np.newaxis], data_range=1.0, sigma=[MAPS[name]]
+    result = restored(
+        model, backend, image[np.newaxis], data_range=1.0, sigma=[MAPS[name]]
     )[0]
     expected = blend(model, backend, image, MAPS[name], 0.24, 0.3)
     np.testing.assert_allclose(result, expected, atol=1e-5)
@@ -194,9 +201,9 @@ def test_blocks_leave_no_trace_in_double_precision(model, texture):
     """The reference computes the same bits in every block: only sums are rounded."""
     image, sigma = texture[:12, 200:330], np.array([[0.9, 1.2]])
     reference = ReferenceBackend()
-    result = model.restore(reference, image[np.newaxis], data_range=1.0, sigma=[sigma])[
-        0
-    ]
+    result = restored(
+        model, reference, image[np.newaxis], data_range=1.0, sigma=[sigma]
+    )[0]
     expected = blend(model, reference, image, sigma, 0.24, 0.3)
     np.testing.assert_allclose(result, expected, atol=1e-13)
 
@@ -205,7 +212,7 @@ def test_estimated_tiles_are_known_tiles_without_outliers(backend, model, textur
     """Each tile counts as the median of its neighbourhood, and sharp ones stay."""
     image = texture.astype(np.float32).copy()
     image[:, 400:440] = 1.0  # a flash
-    result = model.restore(backend, image[np.newaxis], data_range=1.0, tile_size=40)
+    result = restored(model, backend, image[np.newaxis], data_range=1.0, tile_size=40)
     sigma = sigma_of_tiles(model.regressor.sigma, image, 1.0, 40)
     assert sigma.shape == (1, 15)
     assert sigma[0, 10] == 4.0
@@ -221,9 +228,9 @@ def test_estimated_tiles_are_known_tiles_without_outliers(backend, model, textur
 @pytest.mark.parametrize("sigma", [0.31, 0.8, 1.73, 2.95, 5.0])
 def test_a_constant_map_is_nearly_one_sigma(backend, model, texture, sigma):
     batch = as_batch(gaussian_filter(texture, (1, 1, 0)), "float32")
-    one = model.restore(backend, batch, data_range=1.0, sigma=[sigma])
-    tiles = model.restore(
-        backend, batch, data_range=1.0, sigma=[np.full((2, 3), sigma)]
+    one = restored(model, backend, batch, data_range=1.0, sigma=[sigma])
+    tiles = restored(
+        model, backend, batch, data_range=1.0, sigma=[np.full((2, 3), sigma)]
     )
     change = np.abs(one - batch).max()
     assert np.abs(tiles - one).max() < 0.03 * change
@@ -234,9 +241,9 @@ def test_blends_are_rounded_once(backend, model, texture, dtype):
     batch = as_batch(texture, dtype)
     scale = WHITE[dtype]
     sigma = [MAPS["rising"]]
-    result = model.restore(backend, batch, data_range=scale, sigma=sigma)
-    exact = model.restore(
-        backend, batch.astype(np.float64), data_range=scale, sigma=sigma
+    result = restored(model, backend, batch, data_range=scale, sigma=sigma)
+    exact = restored(
+        model, backend, batch.astype(np.float64), data_range=scale, sigma=sigma
     )
     assert result.dtype == dtype
     distance = np.abs(result - exact.clip(0, scale))
@@ -252,8 +259,8 @@ def test_ranges_that_do_not_hold_the_blur(backend, texture, sigma_range):
     for sigma in (0.6, 4.0):
         network, plain = weights.at(params, min(max(sigma, sigma_range[0]), 3.0))
         expected = backend.forward(network, plain, batch, data_range=1.0)
-        tiles = model.restore(
-            backend, batch, data_range=1.0, sigma=[np.full((1, 2), sigma)]
+        tiles = restored(
+            model, backend, batch, data_range=1.0, sigma=[np.full((1, 2), sigma)]
         )
         change = np.abs(expected - batch).max()
         assert np.abs(tiles - expected).max() < 0.02 * change
@@ -263,7 +270,7 @@ def test_ranges_that_do_not_hold_the_blur(backend, texture, sigma_range):
     blended = (sigma > SHARP_BELOW) & (sigma < 1.1 * SHARP_BELOW)
     assert blended.any()
     np.testing.assert_allclose(
-        model.restore(backend, dark, data_range=1.0, tile_size=60)[0],
+        restored(model, backend, dark, data_range=1.0, tile_size=60)[0],
         blend(
             model,
             backend,
@@ -280,7 +287,7 @@ def test_tiny_images_in_tiles(backend, model):
     for shape in ((1, 1), (1, 40), (3, 2)):
         image = np.full((1, *shape, 1), 0.4)
         for how in ({"tile_size": 32}, {"sigma": [np.array([[1.0, 2.0]])]}):
-            result = model.restore(backend, image, data_range=1.0, **how)
+            result = restored(model, backend, image, data_range=1.0, **how)
             assert result.shape == image.shape
             assert np.isfinite(result).all()
 
@@ -306,7 +313,7 @@ def test_sigmas_are_understood():
 @pytest.mark.parametrize(
     ("sigma", "message"),
     [
-        ([1.0], r"sigma holds 1 value\(s\) for 2 image\(s\): pass one number for all"),
+        ([1.0], r"sigma holds 1 value\(s\) for 2 image\(s\): pass one for all"),
         (np.ones((3, 2)), r"sigma holds 3 value\(s\) for 2"),
         (-1.0, "sigma=-1.0: expected the standard deviation"),
         (np.nan, "sigma=nan"),
@@ -361,5 +368,5 @@ def test_tiles_with_an_estimate_below_the_limit_stay_to_the_bit(backend, texture
     weights, params = random_weights()
     just_below = DeblurModel(weights, params, regressor_that_says(0.59))
     batch = as_batch(texture, "float32")
-    restored = just_below.restore(backend, batch, data_range=1.0, tile_size=64)
-    np.testing.assert_array_equal(restored, batch)
+    result = restored(just_below, backend, batch, data_range=1.0, tile_size=64)
+    np.testing.assert_array_equal(result, batch)
