@@ -30,6 +30,7 @@ _HOMES = {
     "UnsharpMaskTransformer": "._degradations.unsharp_mask",
     "WhiteBalanceTransformer": "._degradations.white_balance",
     "available_devices": ".backends",
+    "confidence_map": "._restoration.confidence",
     "datasets": ".datasets",
     "estimate_blur": "._blur_estimation.naming",
     "estimate_noise": "._blur_estimation.naming",

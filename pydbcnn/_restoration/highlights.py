@@ -9,6 +9,7 @@ S. Cho, J. Wang and S. Lee, "Handling outliers in non-blind image deconvolution"
 2011, alternate between the two as often as it takes; here, two passes have to do.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ _MARGIN = 3 / 255
 _GROWTH = 4  # pixels by which white ones around a lost one are lost, too
 _SUPPORT = 0.02  # weights of a kernel below this share of the largest do not count
 _REACHES = 3  # reaches of the blur over which confidence returns
+_MOST_PIXELS = 20  # over which it does: as far as a filter of the engines reaches
 _TYPICAL = Noise.white(0.5)
 
 
@@ -77,13 +79,13 @@ class Highlights:
 
     @property
     def reach(self):
-        """Pixels that the blur reaches on every side."""
-        return len(self.kernel) // 2
+        """Pixels that the blur reaches on every side, with weights that count."""
+        return _reach(self.kernel)
 
     @property
     def width(self):
         """Pixels over which confidence returns."""
-        return max(1, _REACHES * self.reach)
+        return 2 * _half_width(self.reach)
 
     def found(self, image, clipped):
         """Find what is lost in white, and what it may have been.
@@ -182,20 +184,29 @@ def confidence_around(lost, kernel, correlated):
         0 where the kernel reaches a lost pixel, and rising to 1 around.
     """
     xp = namespace(lost)
+    disk = _disk(_half_width(_reach(kernel)))
     near = correlated(lost, _support(kernel)) > 0
-    # The share of a disk that is near falls from a half, at the border of what is near,
-    # to 0.
-    share = correlated(near, _disk(max(1, _REACHES * (len(kernel) // 2))))
-    around = xp.clip(1 - 2 * share, 0, 1).astype(np.float32)
-    return xp.where(near, np.float32(0), around)
+    # Grown by half of the width, and blurred by as much, what is near ends softly.
+    around = correlated(near, disk) > 0
+    share = correlated(around, disk)
+    return xp.where(near, 0, xp.clip(1 - share, 0, 1)).astype(np.float32)
 
 
 def _support(kernel):
     return (kernel > _SUPPORT * kernel.max()).astype(float)
 
 
+def _reach(kernel):
+    places = np.argwhere(_support(kernel)) - len(kernel) // 2
+    return int(np.abs(places).max())
+
+
+def _half_width(reach):
+    """Half of the pixels over which confidence returns."""
+    return min(max(1, math.ceil(_REACHES * reach / 2)), _MOST_PIXELS // 2)
+
+
 def _disk(radius):
-    radius = min(radius, 20)  # pixels: what a filter of the engines reaches
     at = np.arange(-radius, radius + 1)
     disk = (np.hypot(at[:, np.newaxis], at) <= radius).astype(float)
     return disk / disk.sum()
