@@ -133,7 +133,9 @@ def measure_outliers(folder):
         shift = [round(side) for side in blur.offset]
         outputs = [seen]
         for how in ("none", "white"):
-            output = restored(without_impulses(seen), blur.centred(), Noise.white(2.0), how)
+            output = restored(
+                without_impulses(seen), blur.centred(), Noise.white(2.0), how
+            )
             outputs.append(np.roll(output, [-side for side in shift], (0, 1)))
         cells = [f"{psnr(output, sharp):.2f}" for output in [*outputs, theirs]]
         print(f"| {place.name} | {' | '.join(cells)} |")

@@ -21,8 +21,9 @@ _ENOUGH = 10**0.005
 # them tell all products of two of its waves apart, and with a quick transform.
 _GRID = 96, 96
 # Conjugate gradients stop when the last three steps together have lowered the expected
-# error by less than this share of the least error that is possible: the one is enough
-# to choose a side by, the other for a filter.
+# error by less than this share of the least error that is possible. The first is enough
+# for the filter of one photograph, and to choose a side by. Those for all photographs
+# are made once for each sigma, and may take longer.
 _ROUGHLY, _EXACTLY = 1e-4, 1e-8
 _MAX_STEPS = 300
 # Kernels whose weights differ by no more count as symmetric.
@@ -136,7 +137,8 @@ def inverse_filter(blur, noise=None, power=TYPICAL_POWER, sides=_SIDES):
         weights = _least_squares(problem, _wider(weights, side), _ROUGHLY)
         if _error(problem, weights) <= _ENOUGH * problem.least_error:
             break
-    weights = _least_squares(problem, weights, _EXACTLY)
+    if power == TYPICAL_POWER:
+        weights = _least_squares(problem, weights, _EXACTLY)
     is_white = noise is None or np.ptp(noise.spectrum) == 0
     weights = _symmetric(weights, kernel, is_white)
     # What is convolved with is turned by half a turn where it is correlated with.

@@ -395,7 +395,7 @@ class _ImageRestorer:
         def estimate(index, rows, columns):
             blur = mixture.blurs[index]
             if blur is None and self.model._keeps_channels:
-                return self.photo.image[rows, columns].astype(float)
+                return self.photo.image[rows, columns]
             if index not in undoings:
                 # What cannot leave an image as it is undoes the least blur.
                 blur = mixture.least if blur is None else blur
@@ -404,15 +404,16 @@ class _ImageRestorer:
 
         xp = namespace(self.photo.image)
         n_out = self.output.shape[2]
-        for rows, columns in blocks(self.photo.image.shape):
+        dtype = np.result_type(self.output.dtype, np.float32)
+        for rows, columns in blocks(self.photo.image.shape, mixture.block):
             shape = rows.stop - rows.start, columns.stop - columns.start, n_out
-            blended = xp.zeros(shape)
+            blended = xp.zeros(shape, dtype)
             for index, down, across, share in mixture.shares(rows, columns):
                 place = (
                     slice(down.start - rows.start, down.stop - rows.start),
                     slice(across.start - columns.start, across.stop - columns.start),
                 )
-                share = xp.asarray(share[..., np.newaxis])
+                share = xp.asarray(share[..., np.newaxis], dtype)
                 blended[place] += share * estimate(index, down, across)
             self._write(blended, rows, columns)
 

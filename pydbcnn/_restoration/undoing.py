@@ -15,7 +15,7 @@ from .highlights import Highlights
 
 # A known sigma below this changes no pixel by enough to matter.
 KNOWN_SHARP = 0.8 * MIN_SIGMA
-_BLOCK = 256  # pixels of a side that are restored together
+_BLOCK = 512  # pixels of a side that are restored together
 
 
 @dataclass(frozen=True)
@@ -165,14 +165,14 @@ def clipped_channels(image, data_range):
     return image >= data_range
 
 
-def blocks(shape):
+def blocks(shape, side=_BLOCK):
     """The parts of an image that are restored one after the other, as slices."""
     height, width = shape[:2]
-    for top in range(0, height, _BLOCK):
-        for left in range(0, width, _BLOCK):
+    for top in range(0, height, side):
+        for left in range(0, width, side):
             yield (
-                slice(top, min(top + _BLOCK, height)),
-                slice(left, min(left + _BLOCK, width)),
+                slice(top, min(top + side, height)),
+                slice(left, min(left + side, width)),
             )
 
 
@@ -181,6 +181,6 @@ def _in_floats(tile):
 
 
 def _cut(values, margin):
-    """What lies within a margin, in double precision."""
+    """What lies within a margin."""
     height, width = values.shape[:2]
-    return values[margin : height - margin, margin : width - margin].astype(float)
+    return values[margin : height - margin, margin : width - margin]

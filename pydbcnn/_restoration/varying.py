@@ -10,7 +10,7 @@ from .._blur.blur import Blur
 from .._blur_estimation.tiles import interpolate_tiles
 
 _LEVEL_STEP = 1.1  # ratio of the sigmas between which a varying blur is interpolated
-_BORDER = 0.5  # share of a tile over which its blur goes over into the next one's
+_BORDER = 0.25  # share of a tile over which its blur goes over into the next one's
 
 
 class SigmaLevels:
@@ -29,6 +29,8 @@ class SigmaLevels:
         The first level, up to which the image stays as it is, and the range of the
         others: where sigma is above or below, the nearest one counts.
     """
+
+    block = 256  # pixels of a side that are blended together: few levels meet there
 
     def __init__(self, sigma, shape, as_it_is, low, high):
         self._sigma, self._shape = sigma, shape
@@ -68,7 +70,7 @@ class SigmaLevels:
 class BlurTiles:
     """Blurs of any kind: a pixel takes the estimate for its own tile.
 
-    Towards the border of a tile, over half of its side, the estimate goes over into
+    At the border of a tile, over a quarter of its side, the estimate goes over into
     that for the neighbour.
 
     Parameters
@@ -77,6 +79,8 @@ class BlurTiles:
     shape : tuple of 2 int
         Height and width of the image.
     """
+
+    block = 4096  # pixels of a side that are blended together: few tiles are cut
 
     def __init__(self, blurs, shape):
         self._shape = shape
@@ -98,16 +102,15 @@ class BlurTiles:
         )
         seen = np.ix_(down.any(axis=1), across.any(axis=1))
         for index in np.unique(self._index[seen]):
-            tiles = (self._index == index).astype(float)
-            share = down.T @ tiles @ across
-            if share.any():
-                top, left = (_extent(share.any(axis=axis)) for axis in (1, 0))
-                yield (
-                    int(index),
-                    slice(rows.start + top.start, rows.start + top.stop),
-                    slice(columns.start + left.start, columns.start + left.stop),
-                    share[top, left],
-                )
+            tiles = self._index == index
+            top = _extent(down[tiles.any(axis=1)].any(axis=0))
+            left = _extent(across[tiles.any(axis=0)].any(axis=0))
+            yield (
+                int(index),
+                slice(rows.start + top.start, rows.start + top.stop),
+                slice(columns.start + left.start, columns.start + left.stop),
+                down[:, top].T @ tiles @ across[:, left],
+            )
 
 
 def _shares_along(part, size, n_tiles):
@@ -121,5 +124,6 @@ def _shares_along(part, size, n_tiles):
 
 
 def _extent(is_needed):
+    """From the first to the last place that is needed."""
     places = np.flatnonzero(is_needed)
     return slice(int(places[0]), int(places[-1]) + 1)
