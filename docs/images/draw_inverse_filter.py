@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pydbcnn._network.inverse_filter import filter_radius, inverse_filter
+from pydbcnn._network.inverse_filter import typical_filter
 from pydbcnn._pixels.gaussian import TRUNCATE, gaussian_weights
 
 # Told apart by most colour-blind readers (Okabe and Ito).
@@ -56,9 +56,7 @@ def blur_weights(sigma):
 
 def filter_weights(sigma):
     """The filter along one axis, summed over the other."""
-    radius = filter_radius(sigma)
-    mirrored = np.abs(np.arange(-radius, radius + 1))
-    return inverse_filter(sigma)[np.ix_(mirrored, mirrored)].sum(axis=1)
+    return typical_filter(sigma).sum(axis=1)
 
 
 def response(weights, cycles):
