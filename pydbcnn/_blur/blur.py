@@ -398,6 +398,7 @@ class Blur(Value):
         Returns
         -------
         blur : Blur
+            Equal to all others with the same kernel, whatever else is known of them.
         """
         if self.confidence is None and self.noise is None:
             return self

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 _KINDS = {"gaussian": (1, 3), "defocus": (1,), "motion": (2,)}
 _EXAMPLES = (
     "gaussian:1.6, gaussian:2.5,1,30, defocus:2.5, motion:5,20, or a file with a kernel"
@@ -79,6 +77,6 @@ def _from_picture(path):
     if not levels.any():
         raise ValueError(f"--blur {path}: the picture is black, and no kernel.")
     try:
-        return Blur.from_kernel(np.asarray(levels / levels.sum()))
+        return Blur.from_kernel(levels / levels.sum())
     except ValueError as error:
         raise ValueError(f"--blur {path}: {error}") from None

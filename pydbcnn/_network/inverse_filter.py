@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import fft
 
 from .._blur.blur import Blur
 from .._pixels.gaussian import NEGLIGIBLE_SIGMA
@@ -190,7 +189,7 @@ class _Problem(NamedTuple):
 
 def squared_frequencies(shape):
     """Squares of the frequencies of a real transform, in radians a pixel."""
-    down, across = fft.fftfreq(shape[0]), fft.rfftfreq(shape[1])
+    down, across = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
     return (2 * np.pi) ** 2 * (down[:, np.newaxis] ** 2 + across**2)
 
 
@@ -209,7 +208,7 @@ def transfer_function(kernel, shape):
     """
     placed = np.zeros(shape)
     np.add.at(placed, _places(kernel.shape, shape), kernel)
-    return fft.rfft2(placed)
+    return np.fft.rfft2(placed)
 
 
 def _places(sides, shape):
@@ -255,10 +254,10 @@ def _least_squares(problem, start, tolerance):
 
     def times(spectrum, values):
         placed[places] = values
-        return fft.irfft2(spectrum * fft.rfft2(placed), _GRID)[places]
+        return np.fft.irfft2(spectrum * np.fft.rfft2(placed), _GRID)[places]
 
     inverse = 1 / problem.weight
-    goal = fft.irfft2(problem.slope, _GRID)[places]
+    goal = np.fft.irfft2(problem.slope, _GRID)[places]
     weights = start
     rest = goal - times(problem.weight, weights)
     direction = step = times(inverse, rest)
