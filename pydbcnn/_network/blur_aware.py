@@ -59,6 +59,11 @@ class BlurAwareNetwork:
         return self.n_basis_functions > 1 or self.inverse_filter
 
     @property
+    def has_tail(self):
+        """Whether anything behind the layers reads the image as it was blurred."""
+        return self.network.n_back_projections > 0 or self.network.combine
+
+    @property
     def radius(self):
         """Pixels on every side that an estimate depends on, for the largest sigma."""
         return self.network.radius

@@ -144,6 +144,27 @@ def inverse_filter(blur, noise=None, power=TYPICAL_POWER, sides=_SIDES):
     return _read_only((weights / weights.sum())[::-1, ::-1])
 
 
+def loss_of(kernel, blur, noise=None, power=TYPICAL_POWER):
+    """What a filter loses because of its size, in dB.
+
+    Parameters
+    ----------
+    kernel : array of shape (side, side)
+        As `inverse_filter` gives it.
+    blur, noise, power
+        As in `inverse_filter`.
+
+    Returns
+    -------
+    loss : float
+        Of expected error, against Wiener's filter without any limit.
+    """
+    noise = noise_power(noise, blur.sigma, _GRID)
+    problem = _problem(blur.kernel(), noise, power)
+    error = _error(problem, kernel[::-1, ::-1])
+    return 10 * math.log10(max(error, problem.least_error) / problem.least_error)
+
+
 def noise_power(noise, sigma, shape):
     """The power spectrum of noise, or of what is taken for it where it is not known.
 

@@ -1,20 +1,25 @@
 """One image through a model: its blur undone, highlights kept, at some strength."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from .._blur.blur import Blur
 from .._blur_estimation.photo_power import sharp_power
-from .._network.inverse_filter import TYPICAL_POWER
-from .._pixels.device import namespace
+from .._network.inverse_filter import TYPICAL_POWER, loss_of
+from .._network.network import MAX_FILTER_SIZE
+from .._pixels.device import namespace, to_host
 from .._pixels.gaussian import MIN_SIGMA
 from .._pixels.values import mirrored_tile, write_pixels
+from .fourier import MARGIN, FourierFilter
 from .highlights import Highlights
 
 # A known sigma below this changes no pixel by enough to matter.
 KNOWN_SHARP = 0.8 * MIN_SIGMA
+# In dB: where the largest filter of the engines loses more than this because of its
+# size, the Fourier domain has a better one.
+_FEW_PIXELS_LOSE = 0.1
 _BLOCK = 512  # pixels of a side that are restored together
 
 
@@ -78,6 +83,7 @@ class Undoing:
         weights = model.weights
         self.network, self._params = weights.at(model.params, blur, photo.noise, power)
         self._highlights = None
+        self._fourier = self._fourier_filter(weights, blur, power)
         network = weights.network
         keeps_channels = network.n_channels_in == network.n_channels_out
         if weights.inverse_filter and keeps_channels and photo.white is not None:
@@ -86,6 +92,28 @@ class Undoing:
             self._highlights = Highlights.under(
                 blur, photo.noise, power, backend, photo.data_range
             )
+
+    def _fourier_filter(self, weights, blur, power):
+        """The filter in front of the layers if a few pixels are not enough, or None.
+
+        It then takes the place of that of the network. A tail needs the image as it was
+        before, which the layers alone do not hand on.
+        """
+        side = self.network.filter_size
+        if self._photo.noise is None or side < MAX_FILTER_SIZE or weights.has_tail:
+            return None
+        blur = blur if isinstance(blur, Blur) else Blur.gaussian(weights.clipped(blur))
+        kernel = self.network.filter_view(to_host(self._params))
+        if loss_of(kernel, blur, self._photo.noise, power) < _FEW_PIXELS_LOSE:
+            return None
+        self._params = self._params[self.network.n_filter_params :]
+        self.network = replace(self.network, filter_size=1)
+        return FourierFilter(blur, self._photo.noise, power)
+
+    @property
+    def _margin(self):
+        """Pixels around a part of the image that its estimate depends on."""
+        return self.network.radius + (0 if self._fourier is None else MARGIN)
 
     def restore_all(self, out, on_pixels=None):
         """Restore the whole image.
@@ -97,6 +125,13 @@ class Undoing:
         on_pixels : callable or None, default=None
             As in `Backend.forward`.
         """
+        if self._fourier is not None:
+            for rows, columns in blocks(self._photo.image.shape):
+                part = out[rows, columns]
+                write_pixels(self.part(rows, columns), part)
+                if on_pixels is not None:
+                    on_pixels(part.shape[0] * part.shape[1])
+            return
         self._backend.forward(
             self.network,
             self._params,
@@ -128,13 +163,13 @@ class Undoing:
             part = self._part_with_highlights(rows, columns)
             if part is not None:
                 return part
-        margin = self.network.radius
-        tile = mirrored_tile(self._photo.image, (rows, columns), margin)
-        return _cut(self._forward(_in_floats(tile)), margin)
+        tile = mirrored_tile(self._photo.image, (rows, columns), self._margin)
+        outside = self._outside(rows, columns, self._margin)
+        return _cut(self._forward(_in_floats(tile), outside), self._margin)
 
     def _part_with_highlights(self, rows, columns):
         """A part of the image that highlights reach into, or None."""
-        margin = self.network.radius + self._highlights.margin
+        margin = self._margin + self._highlights.margin
         white = mirrored_tile(self._photo.white, (rows, columns), margin)
         if not bool(white.any()):
             return None
@@ -142,10 +177,24 @@ class Undoing:
         seen, lost = self._highlights.found(tile, white)
         if not bool(lost.any()):
             return None
-        restored = self._highlights.blended(tile, self._forward(seen), lost)
-        return _cut(restored, margin)
+        restored = self._forward(seen, self._outside(rows, columns, margin))
+        return _cut(self._highlights.blended(tile, restored, lost), margin)
 
-    def _forward(self, tile):
+    def _outside(self, rows, columns, margin):
+        """Where a tile lies beyond the border of the image, or None if nowhere."""
+        down, across = (
+            np.arange(axis.start - margin, axis.stop + margin)
+            for axis in (rows, columns)
+        )
+        height, width = self._photo.image.shape[:2]
+        above = (down < 0) | (down >= height)
+        beside = (across < 0) | (across >= width)
+        outside = above[:, np.newaxis] | beside
+        return outside if outside.any() else None
+
+    def _forward(self, tile, outside):
+        if self._fourier is not None:
+            tile = self._fourier.filtered(tile, outside)
         return self._backend.forward(
             self.network,
             self._params,
