@@ -59,6 +59,11 @@ class BlurAwareNetwork:
         return self.n_basis_functions > 1 or self.inverse_filter
 
     @property
+    def keeps_channels(self):
+        """Whether an estimate has the channels of the image."""
+        return self.network.n_channels_in == self.network.n_channels_out
+
+    @property
     def has_tail(self):
         """Whether anything behind the layers reads the image as it was blurred."""
         return self.network.n_back_projections > 0 or self.network.combine

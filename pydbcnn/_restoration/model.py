@@ -257,7 +257,7 @@ class DeblurModel:
                     )
 
     def _check_strength(self, strength):
-        if strength != 1 and not self._keeps_channels:
+        if strength != 1 and not self.weights.keeps_channels:
             network = self.weights.network
             raise ValueError(
                 f"strength={strength:g}: {self._who} makes {network.n_channels_out} "
@@ -268,11 +268,6 @@ class DeblurModel:
     @property
     def _who(self):
         return f"The model {self.name}" if self.name else "This model"
-
-    @property
-    def _keeps_channels(self):
-        network = self.weights.network
-        return network.n_channels_in == network.n_channels_out
 
     def restore(self, backend, batch, *, data_range, known=NOTHING, on_pixels=None):
         """Estimate sharp images.
@@ -372,7 +367,7 @@ class _ImageRestorer:
 
     def _restore_one(self, blur):
         """Undo one blur of the whole image."""
-        if _is_sharp(blur) and self.model._keeps_channels:
+        if _is_sharp(blur) and self.model.weights.keeps_channels:
             self._leave_alone()
             return
         undoing = self._undoing(blur, self.photo.power([_as_blur(blur)]))
@@ -394,12 +389,12 @@ class _ImageRestorer:
 
         def estimate(index, rows, columns):
             blur = mixture.blurs[index]
-            if blur is None and self.model._keeps_channels:
+            if blur is None and self.model.weights.keeps_channels:
                 return self.photo.image[rows, columns]
             if index not in undoings:
                 # What cannot leave an image as it is undoes the least blur.
                 blur = mixture.least if blur is None else blur
-                undoings[index] = self._undoing(blur, power)
+                undoings[index] = self._undoing(blur, power, is_everywhere=False)
             return undoings[index].part(rows, columns)
 
         xp = namespace(self.photo.image)
@@ -417,8 +412,8 @@ class _ImageRestorer:
                 blended[place] += share * estimate(index, down, across)
             self._write(blended, rows, columns)
 
-    def _undoing(self, blur, power):
-        return Undoing(self.model, self.backend, self.photo, blur, power)
+    def _undoing(self, blur, power, *, is_everywhere=True):
+        return Undoing(self.model, self.backend, self.photo, blur, power, is_everywhere)
 
     def _leave_alone(self):
         self.output[...] = self.photo.image

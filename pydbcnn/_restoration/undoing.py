@@ -76,44 +76,55 @@ class Undoing:
         As `BlurAwareNetwork.at` takes it.
     power : SharpPower
         Of the photograph, before it was blurred.
+    is_everywhere : bool, default=True
+        Whether this is the blur of the whole image, and not of a tile.
     """
 
-    def __init__(self, model, backend, photo, blur, power):
+    def __init__(self, model, backend, photo, blur, power, is_everywhere=True):
         self._backend, self._photo = backend, photo
         weights = model.weights
         self.network, self._params = weights.at(model.params, blur, photo.noise, power)
-        self._highlights = None
-        self._fourier = self._fourier_filter(weights, blur, power)
-        network = weights.network
-        keeps_channels = network.n_channels_in == network.n_channels_out
-        if weights.inverse_filter and keeps_channels and photo.white is not None:
-            if not isinstance(blur, Blur):
-                blur = Blur.gaussian(weights.clipped(blur))
+        self._highlights = self._fourier = None
+        if not weights.inverse_filter:
+            return
+        blur = blur if isinstance(blur, Blur) else Blur.gaussian(weights.clipped(blur))
+        if weights.keeps_channels and photo.white is not None:
             self._highlights = Highlights.under(
                 blur, photo.noise, power, backend, photo.data_range
             )
+        may_see_far = self._highlights is None or is_everywhere
+        if weights.has_tail or not may_see_far:
+            return
+        if self._wants_more_pixels(blur, power) and not self._loses_light():
+            self._fourier = FourierFilter(blur, photo.noise, power)
+            self._params = self._params[self.network.n_filter_params :]
+            self.network = replace(self.network, filter_size=1)
+            self._highlights = None
 
-    def _fourier_filter(self, weights, blur, power):
-        """The filter in front of the layers if a few pixels are not enough, or None.
+    def _wants_more_pixels(self, blur, power):
+        """Whether the largest filter of the engines loses much because of its size.
 
-        It then takes the place of that of the network. A tail needs the image as it was
-        before, which the layers alone do not hand on.
+        One in the Fourier domain then takes its place. But a tail needs the image as it
+        was before, which the layers alone do not hand on; and what highlights do wrong
+        would reach too far.
         """
-        side = self.network.filter_size
-        if self._photo.noise is None or side < MAX_FILTER_SIZE or weights.has_tail:
-            return None
-        blur = blur if isinstance(blur, Blur) else Blur.gaussian(weights.clipped(blur))
+        noise = self._photo.noise
+        if noise is None or self.network.filter_size < MAX_FILTER_SIZE:
+            return False
         kernel = self.network.filter_view(to_host(self._params))
-        if loss_of(kernel, blur, self._photo.noise, power) < _FEW_PIXELS_LOSE:
-            return None
-        self._params = self._params[self.network.n_filter_params :]
-        self.network = replace(self.network, filter_size=1)
-        return FourierFilter(blur, self._photo.noise, power)
+        return loss_of(kernel, blur, noise, power) > _FEW_PIXELS_LOSE
 
-    @property
-    def _margin(self):
-        """Pixels around a part of the image that its estimate depends on."""
-        return self.network.radius + (0 if self._fourier is None else MARGIN)
+    def _loses_light(self):
+        """Whether any highlight of the image is lost in white."""
+        if self._highlights is None:
+            return False
+        return any(
+            lost is not None
+            for _, _, lost in (
+                self._seen(rows, columns)
+                for rows, columns in blocks(self._photo.white.shape)
+            )
+        )
 
     def restore_all(self, out, on_pixels=None):
         """Restore the whole image.
@@ -163,22 +174,34 @@ class Undoing:
             part = self._part_with_highlights(rows, columns)
             if part is not None:
                 return part
-        tile = mirrored_tile(self._photo.image, (rows, columns), self._margin)
-        outside = self._outside(rows, columns, self._margin)
-        return _cut(self._forward(_in_floats(tile), outside), self._margin)
+        margin = self.network.radius + (0 if self._fourier is None else MARGIN)
+        tile = _in_floats(mirrored_tile(self._photo.image, (rows, columns), margin))
+        if self._fourier is not None:
+            outside = self._outside(rows, columns, margin)
+            tile = self._fourier.filtered(tile, outside)
+        return _cut(self._forward(tile), margin)
 
     def _part_with_highlights(self, rows, columns):
         """A part of the image that highlights reach into, or None."""
-        margin = self._margin + self._highlights.margin
-        white = mirrored_tile(self._photo.white, (rows, columns), margin)
+        tile, seen, lost = self._seen(rows, columns)
+        if lost is None:
+            return None
+        blended = self._highlights.blended(tile, self._forward(seen), lost)
+        return _cut(blended, self._highlights_margin)
+
+    @property
+    def _highlights_margin(self):
+        return self.network.radius + self._highlights.margin
+
+    def _seen(self, rows, columns):
+        """A tile, as the filter is to see it, and what of it is lost or None."""
+        part, margin = (rows, columns), self._highlights_margin
+        white = mirrored_tile(self._photo.white, part, margin)
         if not bool(white.any()):
-            return None
-        tile = _in_floats(mirrored_tile(self._photo.image, (rows, columns), margin))
+            return None, None, None
+        tile = _in_floats(mirrored_tile(self._photo.image, part, margin))
         seen, lost = self._highlights.found(tile, white)
-        if not bool(lost.any()):
-            return None
-        restored = self._forward(seen, self._outside(rows, columns, margin))
-        return _cut(self._highlights.blended(tile, restored, lost), margin)
+        return tile, seen, lost if bool(lost.any()) else None
 
     def _outside(self, rows, columns, margin):
         """Where a tile lies beyond the border of the image, or None if nowhere."""
@@ -192,9 +215,7 @@ class Undoing:
         outside = above[:, np.newaxis] | beside
         return outside if outside.any() else None
 
-    def _forward(self, tile, outside):
-        if self._fourier is not None:
-            tile = self._fourier.filtered(tile, outside)
+    def _forward(self, tile):
         return self._backend.forward(
             self.network,
             self._params,
