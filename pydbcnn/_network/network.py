@@ -199,8 +199,8 @@ class Network:
         Parameters
         ----------
         params : array of shape (n_params,)
-            The filter, if there is one; per layer the weights, then the biases; per back-projection K, then P; and A, B and b of the
-            combination.
+            The filter, if there is one; per layer the weights, then the biases; per
+            back-projection K, then P; and A, B and b of the combination.
 
         Returns
         -------

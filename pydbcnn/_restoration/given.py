@@ -1,4 +1,4 @@
-"""What a user tells about images, their blur and their noise, checked for each image."""
+"""What a user tells of images, their blur and their noise, checked for each image."""
 
 import reprlib
 from numbers import Real

@@ -44,14 +44,15 @@ _LEAST_RATIO = 1.1  # from a sigma at which images stay as they are to one undon
 
 
 class Known(NamedTuple):
-    """What is known of some images, and what is wanted, as `DeblurModel.check` gives it.
+    """What is known of some images, and wanted of them, as `DeblurModel.check` says.
 
     Parameters
     ----------
     blurs : list or None, default=None
         For each image a float (the sigma of a round Gaussian; one that the model has
-        not learned from counts as the nearest that it has), a `Blur`, an array of sigmas or of `Blur` of its tiles, or None, which estimates
-        it. None means None for all.
+        not learned from counts as the nearest that it has), a `Blur`, an array of
+        sigmas or of `Blur` of its tiles, or None, which estimates it. None means None
+        for all.
     noises : list of (Noise or None) or None, default=None
         None means None for all.
     clipped : list of (array or None) or None, default=None
