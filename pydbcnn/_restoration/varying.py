@@ -8,6 +8,7 @@ import numpy as np
 
 from .._blur.blur import Blur
 from .._blur_estimation.tiles import interpolate_tiles
+from .undoing import KNOWN_SHARP
 
 _LEVEL_STEP = 1.1  # ratio of the sigmas between which a varying blur is interpolated
 _BORDER = 0.5  # share of a tile over which its blur goes over into the next one's
@@ -80,12 +81,13 @@ class BlurTiles:
 
     def __init__(self, blurs, shape):
         self._shape = shape
-        alone = [blur.alone() for blur in blurs.flat]
+        alone = [
+            Blur.none() if blur.sigma < KNOWN_SHARP else blur.alone()
+            for blur in blurs.flat
+        ]
         kinds = {blur: index for index, blur in enumerate(dict.fromkeys(alone))}
         self._index = np.array([kinds[blur] for blur in alone]).reshape(blurs.shape)
-        self.blurs = [
-            None if blur.kind in ("none", "unknown") else blur for blur in kinds
-        ]
+        self.blurs = [None if blur == Blur.none() else blur for blur in kinds]
         self.least = Blur.none()
 
     def shares(self, rows, columns):
