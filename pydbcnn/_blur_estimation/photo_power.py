@@ -100,7 +100,8 @@ def _most_likely(power, gain, noise, squared_frequency):
     """Logarithm of the factor, and exponent, of the most likely power law."""
     fall = np.log(squared_frequency + _LOWEST_FREQUENCY**2) / 2
     exponent = 2.0
-    log_factor = np.log(np.mean(power)) - np.log(np.mean(np.exp(-exponent * fall)))
+    mean = max(np.mean(power), 1e-9)  # of a flat image there is none
+    log_factor = np.log(mean) - np.log(np.mean(np.exp(-exponent * fall)))
     for _ in range(_MAX_STEPS):
         sharp = np.exp(log_factor - exponent * fall) * gain
         expected = sharp + noise
