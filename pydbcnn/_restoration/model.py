@@ -375,7 +375,7 @@ class _ImageRestorer:
         if _is_sharp(blur) and self.model._keeps_channels:
             self._leave_alone()
             return
-        undoing = self._undoing(blur, self.photo.power([_as_blur(blur)]))
+        undoing = self._undoing(blur, self._power([blur]))
         if self.strength == 1:
             undoing.restore_all(self.output, self.on_pixels)
             return
@@ -389,7 +389,7 @@ class _ImageRestorer:
 
     def _restore_mixture(self, mixture):
         """Undo a blur that varies: a pixel is blended of estimates for several."""
-        power = self.photo.power([_as_blur(blur) for blur in mixture.blurs])
+        power = self._power(mixture.blurs)
         undoings = {}
 
         def estimate(index, rows, columns):
@@ -415,6 +415,19 @@ class _ImageRestorer:
                 share = xp.asarray(share[..., np.newaxis])
                 blended[place] += share * estimate(index, down, across)
             self._write(blended, rows, columns)
+
+    def _power(self, blurs):
+        """The power of the sharp photograph, under the blurs that are undone."""
+        clipped = self.model.weights.clipped
+        return self.photo.power(
+            [
+                blur
+                if blur is None or isinstance(blur, Blur)
+                # As `BlurAwareNetwork.at` takes a sigma.
+                else Blur.gaussian(clipped(blur))
+                for blur in blurs
+            ]
+        )
 
     def _undoing(self, blur, power):
         return Undoing(self.model, self.backend, self.photo, blur, power)
@@ -458,10 +471,3 @@ def _is_sharp(blur):
     if isinstance(blur, Blur):
         return blur.kind in ("none", "unknown") or blur.sigma < KNOWN_SHARP
     return blur is not None and blur < KNOWN_SHARP
-
-
-def _as_blur(blur):
-    """A blur for its kernel, of what `BlurAwareNetwork.at` takes."""
-    if blur is None or isinstance(blur, Blur):
-        return blur
-    return Blur.gaussian(blur) if blur > 0 else Blur.none()

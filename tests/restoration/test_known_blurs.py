@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from blur_models import deblurrer_by_filter, deblurrer_that_sees
+from blur_models import SIGMA_RANGE, deblurrer_by_filter, deblurrer_that_sees
 from scipy.ndimage import convolve
 
 from pydbcnn import Blur, DBCNNDeblurrer, Noise
@@ -129,6 +129,16 @@ def test_sigma_is_short_for_a_round_gaussian(learned, wide):
         np.testing.assert_array_equal(
             learned.predict(wide, sigma),
             learned.predict(wide, blur=Blur.gaussian(sigma)),
+        )
+
+
+@pytest.mark.parametrize("noise", [None, 1.0])
+def test_a_sigma_that_was_not_learned_counts_as_the_nearest(learned, wide, noise):
+    low, high = SIGMA_RANGE
+    for sigma, nearest in ((0.31, low), (9.0, high), (500.0, high), (1.2345, 1.23)):
+        np.testing.assert_array_equal(
+            learned.predict(wide, sigma, noise=noise),
+            learned.predict(wide, nearest, noise=noise),
         )
 
 
