@@ -1,5 +1,7 @@
 """The power spectrum that a photograph had before it was blurred, from its own."""
 
+from collections import Counter
+
 import numpy as np
 
 from .._network.inverse_filter import (
@@ -56,9 +58,10 @@ def sharp_power(image, data_range, blurs, noise):
     """
     power = _mean_power(image, data_range)
     shape = SIDE, SIDE
-    gain = np.mean(
-        [np.abs(transfer_function(blur.kernel(), shape)) ** 2 for blur in blurs], axis=0
-    )
+    gain = sum(
+        n * np.abs(transfer_function(blur.kernel(), shape)) ** 2
+        for blur, n in Counter(blurs).items()
+    ) / len(blurs)
     squared = squared_frequencies(shape)
     used = squared > (2 * np.pi * _LEAST_PERIODS / SIDE) ** 2
     fitted = _most_likely(

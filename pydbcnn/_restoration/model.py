@@ -389,7 +389,7 @@ class _ImageRestorer:
 
     def _restore_mixture(self, mixture):
         """Undo a blur that varies: a pixel is blended of estimates for several."""
-        power = self._power(mixture.blurs)
+        power = self._power(mixture.of_tiles)
         undoings = {}
 
         def estimate(index, rows, columns):
@@ -417,17 +417,14 @@ class _ImageRestorer:
             self._write(blended, rows, columns)
 
     def _power(self, blurs):
-        """The power of the sharp photograph, under the blurs that are undone."""
-        clipped = self.model.weights.clipped
-        return self.photo.power(
-            [
-                blur
-                if blur is None or isinstance(blur, Blur)
-                # As `BlurAwareNetwork.at` takes a sigma.
-                else Blur.gaussian(clipped(blur))
-                for blur in blurs
-            ]
-        )
+        """The power of the sharp photograph, under the blurs that it has."""
+        return self.photo.power([self._as_blur(blur) for blur in blurs])
+
+    def _as_blur(self, blur):
+        """What `BlurAwareNetwork.at` undoes; None is of what stays as it is."""
+        if blur is None or isinstance(blur, Blur):
+            return blur or Blur.none()
+        return Blur.gaussian(self.model.weights.clipped(blur))
 
     def _undoing(self, blur, power):
         return Undoing(self.model, self.backend, self.photo, blur, power)

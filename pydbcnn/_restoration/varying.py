@@ -39,6 +39,11 @@ class SigmaLevels:
         self._logs = np.log([as_it_is, *levels])
         self.blurs = [None, *levels.tolist()]
         self.least = self.blurs[1]
+        # Of all tiles: what the photograph has been through.
+        self.of_tiles = [
+            None if one <= as_it_is else min(max(one, low), high)
+            for one in sigma.ravel().tolist()
+        ]
 
     def shares(self, rows, columns):
         """Shares of the estimates in a part of the image.
@@ -89,6 +94,7 @@ class BlurTiles:
         self._index = np.array([kinds[blur] for blur in alone]).reshape(blurs.shape)
         self.blurs = [None if blur == Blur.none() else blur for blur in kinds]
         self.least = Blur.none()
+        self.of_tiles = [self.blurs[index] for index in self._index.flat]
 
     def shares(self, rows, columns):
         """Shares of the estimates in a part of the image; see `SigmaLevels.shares`."""

@@ -238,6 +238,26 @@ def test_different_tiles_are_blended_without_seams(learned):
         assert np.abs(np.diff(result, axis=axis)).max() < largest + steps + 1e-6
 
 
+def test_the_photograph_is_told_from_the_blurs_of_all_its_tiles(by_filter, photo):
+    """One of 4 has moved: its filter is not made for a photograph that all has."""
+    random_state = np.random.RandomState(1)
+    image = photo + 2 / 255 * random_state.normal(size=photo.shape)
+    image[:60, :70] = blurred_by_scipy(photo, MOTION, noise=2)[:60, :70]
+    tiles = np.array([[MOTION, Blur.none()], [Blur.none(), Blur.none()]])
+    (result,) = by_filter.predict([image], blur=[tiles], noise=2)
+    middle = np.s_[:34, :40]
+    before, after = (np.std((each - photo)[middle]) for each in (image, result))
+    assert after < 0.9 * before
+
+
+@pytest.mark.parametrize("sigma", [0.6, 1.0, 2.0])
+def test_a_constant_map_is_one_sigma_with_noise_as_well(by_filter, photo, sigma):
+    blurred = blurred_by_scipy(photo, Blur.gaussian(sigma), noise=2)
+    (one,) = by_filter.predict([blurred], sigma, noise=2)
+    (tiles,) = by_filter.predict([blurred], [np.full((2, 3), sigma)], noise=2)
+    assert np.abs(tiles - one).max() < 0.05 * np.abs(one - blurred).max()
+
+
 @pytest.mark.parametrize("shape", [(40, 600), (300, 270), (1, 1), (3, 4)])
 @pytest.mark.parametrize("n_tiles", [(1, 1), (2, 3), (5, 7)])
 def test_shares_add_up_to_1(shape, n_tiles):
