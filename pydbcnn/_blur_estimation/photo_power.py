@@ -1,5 +1,7 @@
 """The power spectrum that a photograph had before it was blurred, from its own."""
 
+from collections import Counter
+
 import numpy as np
 
 from .._network.inverse_filter import (
@@ -14,6 +16,8 @@ from .frequencies import SIDE, block_power, hann_window
 # Blocks along each axis, at most: they overlap by half in small photographs, and are
 # spread evenly over large ones.
 _MOST_BLOCKS = 16
+# Clipped blocks count only where others are fewer than this share.
+_LEAST_SHARE = 0.25
 # Where power levels off, in radians a pixel. Of photographs for training, values from
 # 0.3 to 0.6 served inverse filters alike, and better than lower ones.
 _LOWEST_FREQUENCY = 0.5
@@ -56,9 +60,10 @@ def sharp_power(image, data_range, blurs, noise):
     """
     power = _mean_power(image, data_range)
     shape = SIDE, SIDE
-    gain = np.mean(
-        [np.abs(transfer_function(blur.kernel(), shape)) ** 2 for blur in blurs], axis=0
-    )
+    gain = sum(
+        n * np.abs(transfer_function(blur.kernel(), shape)) ** 2
+        for blur, n in Counter(blurs).items()
+    ) / len(blurs)
     squared = squared_frequencies(shape)
     used = squared > (2 * np.pi * _LEAST_PERIODS / SIDE) ** 2
     fitted = _most_likely(
@@ -70,8 +75,13 @@ def sharp_power(image, data_range, blurs, noise):
 
 def _mean_power(image, data_range):
     window = hann_window(SIDE)
-    blocks = np.stack([_luminance(block, data_range) for block in _blocks(image)])
-    return block_power(blocks, window).mean(axis=0, dtype=float)
+    blocks = list(_blocks(image))
+    # The blur has not made what is clipped; its edges look like noise.
+    unclipped = [block for block in blocks if block.max() < data_range]
+    if len(unclipped) >= _LEAST_SHARE * len(blocks):
+        blocks = unclipped
+    levels = np.stack([_luminance(block, data_range) for block in blocks])
+    return block_power(levels, window).mean(axis=0, dtype=float)
 
 
 def _blocks(image):
@@ -100,7 +110,8 @@ def _most_likely(power, gain, noise, squared_frequency):
     """Logarithm of the factor, and exponent, of the most likely power law."""
     fall = np.log(squared_frequency + _LOWEST_FREQUENCY**2) / 2
     exponent = 2.0
-    log_factor = np.log(np.mean(power)) - np.log(np.mean(np.exp(-exponent * fall)))
+    mean = max(np.mean(power), 1e-9)  # of a flat image there is none
+    log_factor = np.log(mean) - np.log(np.mean(np.exp(-exponent * fall)))
     for _ in range(_MAX_STEPS):
         sharp = np.exp(log_factor - exponent * fall) * gain
         expected = sharp + noise

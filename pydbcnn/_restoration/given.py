@@ -16,6 +16,7 @@ _FORMS = (
     "one of them for each image in a list; those of the tiles of an image are an array "
     "of Blur of shape (rows, columns)"
 )
+_FORMS_OF_MASKS = "'white', 'none', or a mask of clipped pixels for each image"
 
 
 def check_sigmas(sigma, n_images):
@@ -129,10 +130,7 @@ def check_clipped(clipped, shapes):
     """
     if isinstance(clipped, str):
         if clipped not in ("white", "none"):
-            raise ValueError(
-                f"clipped={clipped!r}: expected 'white', 'none', or a mask of clipped "
-                "pixels for each image."
-            )
+            raise ValueError(f"clipped={clipped!r}: expected {_FORMS_OF_MASKS}.")
         return None, clipped == "white"
     masks = _for_each(clipped, False, len(shapes), "clipped", "[mask]")
     checked = []
@@ -162,8 +160,9 @@ def _listed(value, name):
     try:
         return list(value)
     except TypeError:
+        forms = _FORMS_OF_MASKS if name == "clipped" else _FORMS
         raise TypeError(
-            f"{name}={value!r} of type {type(value).__name__}: expected {_FORMS}."
+            f"{name}={value!r} of type {type(value).__name__}: expected {forms}."
         ) from None
 
 
@@ -212,7 +211,7 @@ def _check_blur(value, name):
 
 def _undoable(blur, name):
     """The blur, unless its kernel is too large or beside its centre."""
-    sides = blur_sides(blur)
+    sides = blur.kernel().shape
     if max(sides) > MAX_KERNEL_SIDE:
         raise ValueError(
             f"{name} is a blur with a kernel of {sides[0]} x {sides[1]} pixels, and "
@@ -229,17 +228,6 @@ def _undoable(blur, name):
             "keeps it in place."
         )
     return blur
-
-
-def blur_sides(blur):
-    """Height and width of the kernel of a blur, in pixels."""
-    if blur.kind == "gaussian":
-        reach = 2 * int(np.ceil(4 * blur.sigma_major)) + 1
-        return (reach, reach) if reach > MAX_KERNEL_SIDE else blur.kernel().shape
-    if blur.strength > 2 * MAX_KERNEL_SIDE:  # too large to be made for its sides
-        reach = 2 * int(np.ceil(blur.strength)) + 1
-        return reach, reach
-    return blur.kernel().shape
 
 
 def _check_noise(value, dtype):

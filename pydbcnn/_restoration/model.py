@@ -370,7 +370,7 @@ class _ImageRestorer:
         if _is_sharp(blur) and self.model.weights.keeps_channels:
             self._leave_alone()
             return
-        undoing = self._undoing(blur, self.photo.power([_as_blur(blur)]))
+        undoing = self._undoing(blur, self._power([blur]))
         if self.strength == 1:
             undoing.restore_all(self.output, self.on_pixels)
             return
@@ -384,7 +384,7 @@ class _ImageRestorer:
 
     def _restore_mixture(self, mixture):
         """Undo a blur that varies: a pixel is blended of estimates for several."""
-        power = self.photo.power([_as_blur(blur) for blur in mixture.blurs])
+        power = self._power(mixture.of_tiles)
         undoings = {}
 
         def estimate(index, rows, columns):
@@ -411,6 +411,16 @@ class _ImageRestorer:
                 share = xp.asarray(share[..., np.newaxis], dtype)
                 blended[place] += share * estimate(index, down, across)
             self._write(blended, rows, columns)
+
+    def _power(self, blurs):
+        """The power of the sharp photograph, under the blurs that it has."""
+        return self.photo.power([self._as_blur(blur) for blur in blurs])
+
+    def _as_blur(self, blur):
+        """What `BlurAwareNetwork.at` undoes; None is of what stays as it is."""
+        if blur is None or isinstance(blur, Blur):
+            return blur or Blur.none()
+        return Blur.gaussian(self.model.weights.clipped(blur))
 
     def _undoing(self, blur, power, *, is_everywhere=True):
         return Undoing(self.model, self.backend, self.photo, blur, power, is_everywhere)
@@ -454,10 +464,3 @@ def _is_sharp(blur):
     if isinstance(blur, Blur):
         return blur.kind in ("none", "unknown") or blur.sigma < KNOWN_SHARP
     return blur is not None and blur < KNOWN_SHARP
-
-
-def _as_blur(blur):
-    """A blur for its kernel, of what `BlurAwareNetwork.at` takes."""
-    if blur is None or isinstance(blur, Blur):
-        return blur
-    return Blur.gaussian(blur) if blur > 0 else Blur.none()

@@ -49,7 +49,6 @@ class Photo:
         """The power spectrum of the sharp photograph, for the filter."""
         if self.noise is None:
             return TYPICAL_POWER
-        blurs = [blur for blur in blurs if blur is not None] or [Blur.none()]
         return sharp_power(self.image, self.data_range, blurs, self.noise)
 
     @cached_property

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._blur.blur import Blur
 from .._blur_estimation.tiles import interpolate_tiles
+from .undoing import KNOWN_SHARP
 
 _LEVEL_STEP = 1.1  # ratio of the sigmas between which a varying blur is interpolated
 _BORDER = 0.25  # share of a tile over which its blur goes over into the next one's
@@ -40,6 +41,11 @@ class SigmaLevels:
         self._logs = np.log([as_it_is, *levels])
         self.blurs = [None, *levels.tolist()]
         self.least = self.blurs[1]
+        # Of all tiles: what the photograph has been through.
+        self.of_tiles = [
+            None if one <= as_it_is else min(max(one, low), high)
+            for one in sigma.ravel().tolist()
+        ]
 
     def shares(self, rows, columns):
         """Shares of the estimates in a part of the image.
@@ -84,13 +90,15 @@ class BlurTiles:
 
     def __init__(self, blurs, shape):
         self._shape = shape
-        alone = [blur.alone() for blur in blurs.flat]
+        alone = [
+            Blur.none() if blur.sigma < KNOWN_SHARP else blur.alone()
+            for blur in blurs.flat
+        ]
         kinds = {blur: index for index, blur in enumerate(dict.fromkeys(alone))}
         self._index = np.array([kinds[blur] for blur in alone]).reshape(blurs.shape)
-        self.blurs = [
-            None if blur.kind in ("none", "unknown") else blur for blur in kinds
-        ]
+        self.blurs = [None if blur == Blur.none() else blur for blur in kinds]
         self.least = Blur.none()
+        self.of_tiles = [self.blurs[index] for index in self._index.flat]
 
     def shares(self, rows, columns):
         """Shares of the estimates in a part of the image; see `SigmaLevels.shares`."""

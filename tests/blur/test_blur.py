@@ -149,6 +149,60 @@ def test_angles_are_those_of_a_half_turn(angle, kept):
     assert Blur.motion(5, angle) == Blur.motion(5, kept)
 
 
+# ------------------------------------------------------------- where a kernel lies
+
+
+@pytest.mark.parametrize("name", BLURS)
+def test_the_offset_is_the_centroid_of_scipy(name):
+    kernel = BLURS[name].kernel()
+    centre = [(side - 1) / 2 for side in kernel.shape]
+    expected = np.subtract(scipy.ndimage.center_of_mass(kernel), centre)
+    np.testing.assert_allclose(BLURS[name].offset, expected, atol=1e-12)
+    assert all(type(by) is float for by in BLURS[name].offset)
+
+
+@pytest.mark.parametrize("pads", [((4, 0), (0, 6)), ((0, 2), (0, 0)), ((2, 4), (8, 0))])
+@pytest.mark.parametrize("kernel", [LOPSIDED, np.rot90(LOPSIDED), np.ones((1, 1))])
+def test_centred_moves_a_kernel_by_whole_pixels(pads, kernel):
+    noise = Noise.white(2)
+    beside = Blur.from_kernel(np.pad(kernel, pads), confidence=0.5, noise=noise)
+    centred = beside.centred()
+    assert np.abs(centred.offset).max() <= 0.5
+    assert (centred.confidence, centred.noise) == (0.5, noise)
+    np.testing.assert_allclose(centred.covariance, beside.covariance, atol=1e-12)
+    # A point that SciPy blurs with both: the same, but for the way that it has moved.
+    point = np.zeros((41, 41))
+    point[20, 20] = 1
+    moved, placed = (
+        scipy.ndimage.convolve(point, blur.kernel()) for blur in (beside, centred)
+    )
+    way = [-round(by) for by in beside.offset]
+    np.testing.assert_allclose(np.roll(moved, way, (0, 1)), placed, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", BLURS)
+def test_what_lies_about_its_centre_stays(name):
+    assert BLURS[name].centred() is BLURS[name]
+
+
+def test_a_kernel_that_would_become_too_large_is_named():
+    wide = np.zeros((1, 41))
+    wide[0, 0], wide[0, 39:] = 0.1, 0.45
+    with pytest.raises(ValueError, match="larger than 41 x 41"):
+        Blur.from_kernel(wide).centred()
+
+
+@pytest.mark.parametrize("name", BLURS)
+def test_alone_is_the_blur_without_confidence_and_noise(name):
+    blur = BLURS[name]
+    alone = blur.alone()
+    assert (alone.confidence, alone.noise) == (None, None)
+    np.testing.assert_array_equal(alone.kernel(), blur.kernel())
+    without = blur.to_dict() | {"confidence": None, "noise": None}
+    assert alone == Blur.from_dict(without)
+    assert alone.alone() is alone
+
+
 # --------------------------------------------------------------------- words and values
 
 

@@ -10,9 +10,12 @@ from blur_models import deblurrer_that_sees
 from photo_samples import ORIENTATION, save_photo, size_of, truncate
 from PIL import Image
 
-from pydbcnn import DBCNNDeblurrer
+from pydbcnn import Blur, DBCNNDeblurrer, Noise
 from pydbcnn._pixels.values import luminance
 from pydbcnn.backends.cpu import CpuBackend
+
+# A kernel without any symmetry, as a picture.
+LEVELS = np.array([[0, 90, 0], [90, 255, 120], [0, 40, 0]], np.uint8)
 
 
 def test_deblur_is_the_library_on_a_file(run_pydbcnn, tmp_path, blurred):
@@ -189,6 +192,122 @@ def test_deblur_with_a_known_blur_and_in_tiles(
     result = np.asarray(Image.open(tmp_path / "photo_deblurred.png"))
     np.testing.assert_array_equal(result, aware.predict(photo[np.newaxis], **how)[0])
     assert np.array_equal(result, photo) == (how == {"sigma": 0.0})
+
+
+MOTION = Blur.motion(5, 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "blur"),
+    [
+        ("gaussian:1.6", Blur.gaussian(1.6)),
+        ("gaussian:2.5,1,30", Blur.gaussian(2.5, 1, 30)),
+        ("defocus:2.5", Blur.defocus(2.5)),
+        ("motion:5,20", MOTION),
+        ("motion: 5, -160", MOTION),
+        ("blur.json", Blur.motion(5, 20, noise=Noise.white(2))),
+        ("kernel.png", Blur.from_kernel(LEVELS / LEVELS.sum())),
+        ("colours.png", Blur.from_kernel(LEVELS / LEVELS.sum())),
+        ("deep.tif", Blur.from_kernel(LEVELS / LEVELS.sum())),
+    ],
+)
+def test_deblur_with_a_blur_of_any_kind(
+    run_pydbcnn, tmp_path, blurred, aware, text, blur
+):
+    if text.endswith("json"):
+        (tmp_path / text).write_text(blur.to_json())
+    save_photo(tmp_path / "kernel.png", LEVELS)
+    save_photo(tmp_path / "colours.png", np.dstack([LEVELS] * 3))
+    save_photo(tmp_path / "deep.tif", LEVELS.astype(np.uint16) * 257)
+    run_pydbcnn("deblur", "photo.png", "-m", "aware.safetensors", "--blur", text)
+    photo = np.concatenate(blurred[:2])
+    result = np.asarray(Image.open(tmp_path / "photo_deblurred.png"))
+    expected = aware.predict(photo[np.newaxis], blur=blur)[0]
+    np.testing.assert_allclose(result.astype(int), expected, atol=1)
+    assert (result == expected).mean() > 0.999
+    assert not np.array_equal(result, photo)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "how"),
+    [
+        (("--noise", 3), {"noise": 3.0}),
+        (("--noise", 0), {"noise": 0.0}),
+        (("--strength", 0.5), {"strength": 0.5}),
+        (("--strength", 2, "--noise", 1.5), {"strength": 2.0, "noise": 1.5}),
+        (("--strength", 0), {"strength": 0.0}),
+    ],
+)
+def test_deblur_with_noise_and_strength(
+    run_pydbcnn, tmp_path, blurred, aware, arguments, how
+):
+    options = "-m", "aware.safetensors", "--blur", "motion:5,20", *arguments
+    run_pydbcnn("deblur", "photo.png", *options)
+    photo = np.concatenate(blurred[:2])
+    result = np.asarray(Image.open(tmp_path / "photo_deblurred.png"))
+    expected = aware.predict(photo[np.newaxis], blur=MOTION, **how)[0]
+    np.testing.assert_array_equal(result, expected)
+    assert np.array_equal(result, photo) == (how == {"strength": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("--blur", "box:3"), 1, "--blur box:3: no such kind of blur, and no such fi"),
+        (("--blur", "none.png"), 1, "--blur none.png: no such kind of blur, and no"),
+        (("--blur", "motion:5"), 1, "a blur of the kind motion has 2 number(s)"),
+        (("--blur", "motion:5,1,2"), 1, "a blur of the kind motion has 2 number(s)"),
+        (("--blur", "gaussian:2,1"), 1, "a blur of the kind gaussian has 1 or 3 num"),
+        (("--blur", "defocus:"), 1, "a blur of the kind defocus has 1 number(s)"),
+        (("--blur", "defocus:far"), 1, "a blur of the kind defocus has 1 number(s)"),
+        (("--blur", "defocus:-1"), 1, "--blur defocus:-1: radius=-1.0: expected"),
+        (("--blur", "defocus:nan"), 1, "--blur defocus:nan: radius=nan: expected"),
+        (("--blur", "gaussian:1,2,0"), 1, "sigma_minor=2.0 is above sigma=1.0"),
+        (("--blur", "defocus:60"), 1, "kernel of 121 x 121 pixels"),
+        (("--blur", "black.png"), 1, "--blur black.png: the picture is black"),
+        (("--blur", "aside.png"), 1, "centred()"),
+        (("--blur", "even.png"), 1, "even side"),
+        (("--blur", "photo.png"), 1, "even side"),
+        (("--blur", "broken.json"), 1, "--blur broken.json: This is no JSON"),
+        (("--blur", "list.json"), 1, "--blur list.json: Blur.from_dict was given li"),
+        (("--blur", "binary.json"), 1, "--blur binary.json: "),
+        (("--blur", "aware.safetensors"), 1, "aware.safetensors"),
+        (("--blur", "."), 1, ".: found a folder, expected a file"),
+        (("--blur", "motion:5,20", "--sigma", 1), 1, "pass one of them"),
+        (("--blur", "motion:5,20", "--tile-size", 64), 1, "exclude each other"),
+        (("-m", "plain.safetensors", "--blur", "motion:5,20"), 1, "same for every bl"),
+        (("-m", "plain.safetensors", "--noise", 1), 1, "same for every blur"),
+        (("--noise", 256), 1, "noise=256.0: expected a standard deviation"),
+        (("--noise", "-1"), 2, "'-1': expected a number of at least 0"),
+        (("--noise", "much"), 2, "'much': expected a number of at least 0"),
+        (("--strength", 2.5), 1, "strength=2.5: expected a number from 0"),
+        (("--strength", "-1"), 2, "'-1': expected a number of at least 0"),
+    ],
+)
+def test_deblur_errors_about_a_known_blur(
+    run_pydbcnn, tmp_path, aware, fitted, arguments, status, message
+):
+    fitted.save(tmp_path / "plain.safetensors")
+    save_photo(tmp_path / "black.png", np.zeros((5, 5), np.uint8))
+    save_photo(tmp_path / "aside.png", np.pad([[np.uint8(9)]], ((0, 0), (4, 0))))
+    save_photo(tmp_path / "even.png", np.full((4, 5), 9, np.uint8))
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "binary.json").write_bytes(b"\xff\xfe\xfd")
+    result = run_pydbcnn(
+        "deblur", "photo.png", "-m", "aware.safetensors", *arguments, status=status
+    )
+    assert message in result.stderr
+    assert not (tmp_path / "photo_deblurred.png").exists()
+
+
+def test_a_blur_wider_than_what_was_learned_is_named(run_pydbcnn, aware):
+    options = "photo.png", "-m", "aware.safetensors", "--blur"
+    result = run_pydbcnn("deblur", *options, "defocus:8")
+    assert "as wide as a Gaussian of sigma 4 pixels, beyond the 3" in result.stderr
+    assert "1 restored" in result.stdout
+    result = run_pydbcnn("deblur", *options, "motion:5,20", "--overwrite")
+    assert result.stderr == ""
 
 
 def test_deblur_leaves_sharp_photographs_alone(run_pydbcnn, tmp_path, blurred, aware):

@@ -61,3 +61,18 @@ def deblurrer_that_sees(sigma, n_channels=1):
         blur_estimator=told and BlurEstimator.from_regressor(told),
         inverse_filter=True,
     )
+
+
+def deblurrer_by_filter(n_channels=1, **params):
+    """An estimator that is its filter alone: its layers add nothing.
+
+    It must be told the blur.
+    """
+    shapes = [(1, 1, n_channels, 1), (1, 1, 1, 1), (1, 1, 1, n_channels)]
+    return DBCNNDeblurrer.from_weights(
+        [np.zeros(shape) for shape in shapes],
+        [np.zeros(shape[-1]) for shape in shapes],
+        sigma_range=SIGMA_RANGE,
+        inverse_filter=True,
+        **params,
+    )
