@@ -38,7 +38,7 @@ def confidence_map(images, blur, *, clipped="white", data_range=None):
     Returns
     -------
     maps : list of array of shape (height, width), float32
-        0 where the kernel reaches a clipped pixel, rising to 1 within three times as
+        0 where the kernel reaches a clipped pixel, rising to 1 within four times as
         far, at most 20 pixels.
 
     Raises

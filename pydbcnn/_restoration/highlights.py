@@ -30,7 +30,7 @@ _SIDES = 9, 17, 25  # of the filter for that
 _MARGIN = 10 / 255
 _GROWTH = 4  # pixels by which white ones around a lost one are lost, too
 _SUPPORT = 0.02  # weights of a kernel below this share of the largest do not count
-_REACHES = 3  # reaches of the blur over which confidence returns
+_REACHES = 4  # reaches of the blur over which confidence returns
 _MOST_PIXELS = 20  # over which it does: as far as a filter of the engines reaches
 _TYPICAL = Noise.white(0.5)
 

@@ -209,11 +209,11 @@ def test_equal_tiles_are_the_one_blur(learned, wide, name, noise):
 
 
 def shares_of(n_tiles, size):
-    """In the middle half of its side, a tile is alone; then it fades out linearly."""
+    """In the middle of its side, a tile is alone; then it fades out linearly."""
     places = ((np.arange(size) + 0.5) * n_tiles / size).clip(0.5, n_tiles - 0.5)
     return np.array(
         [
-            np.interp(places, i + np.array([-0.25, 0.25, 0.75, 1.25]), [0, 1, 1, 0])
+            np.interp(places, i + np.array([-0.125, 0.125, 0.875, 1.125]), [0, 1, 1, 0])
             for i in range(n_tiles)
         ]
     )
@@ -231,10 +231,10 @@ def test_different_tiles_are_blended_without_seams(learned):
     )
     np.testing.assert_allclose(result, expected, atol=1e-5)
     every = np.stack(list(estimates.values()))
-    fading = np.ptp(every, axis=0).max() * 2 * 3 / 600  # over half of a tile
+    fading = np.ptp(every, axis=0).max() * 4 * 3 / 600  # over a quarter of a tile
     for axis in (0, 1):
         largest = np.abs(np.diff(every, axis=1 + axis)).max()
-        steps = 2 * 2 / 40 * np.ptp(every, axis=0).max() if axis == 0 else fading
+        steps = 4 * 2 / 40 * np.ptp(every, axis=0).max() if axis == 0 else fading
         assert np.abs(np.diff(result, axis=axis)).max() < largest + steps + 1e-6
 
 
