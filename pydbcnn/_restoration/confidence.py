@@ -61,7 +61,7 @@ def confidence_map(images, blur, *, clipped="white", data_range=None):
     >>> street[30, 30] = 1.0  # a lamp
     >>> (confidence,) = confidence_map([street], Blur.defocus(2))
     >>> (10 * confidence[30, 25:35]).astype(int)  # tenths
-    array([5, 2, 1, 0, 0, 0, 0, 0, 1, 2])
+    array([3, 2, 0, 0, 0, 0, 0, 0, 0, 2])
     """
     checked = as_images(images, "images")
     backend = get_backend("cpu", "float32")
