@@ -9,9 +9,10 @@
 #                              whose driver knows CUDA 13
 #   make evaluate DATA=/path/to/test [SETS=Set5] [SIGMAS="0.8 1.6"] [RESULTS=out]
 #                 [ONLY=naming] [PHOTOS=/path/to/photos]
-#                              quality beside other methods, and names of blurs beside
-#                              the truth; a part writes no report unless RESULTS names
-#                              a folder; of PHOTOS it tells what is read of their blur
+#                              quality beside other methods, names of blurs beside
+#                              the truth, and what is made of blur and noise that are
+#                              given; a part writes no report unless RESULTS names a
+#                              folder; of PHOTOS it tells what is read of their blur
 #   make train-models PHOTOS=/path/to/photographs [WITHOUT=/path/to/test] [OUT=models]
 #                              the models that ship, and what names blurs; takes hours,
 #                              and goes on where it was interrupted; photographs that
@@ -85,8 +86,8 @@ bench-gpu: $(VENV)/.installed
 	$(BIN)/pytest benchmarks/gpu $(PYTEST_ARGS)
 
 # Each subfolder of DATA with photographs is a set. Over the three sets of the report,
-# and all sigmas, the run replaces what is published. ONLY=naming or ONLY=restoring makes
-# one of the two reports.
+# and all sigmas, the run replaces what is published. ONLY=restoring, ONLY=naming or
+# ONLY=filtering makes one of the three reports.
 evaluate: $(VENV)/.evaluate
 	$(BIN)/python benchmarks/evaluate.py $(if $(DATA),"$(DATA)") \
 		$(if $(SETS),--sets $(SETS)) $(if $(SIGMAS),--sigmas $(SIGMAS)) \

@@ -1,4 +1,4 @@
-"""Compare the models that ship with other methods, and names of blurs with the truth.
+"""Compare models with other methods, names of blurs with the truth, and filters.
 
 python benchmarks/evaluate.py DATA [--sets Set5] [--sigmas 0.8 1.6] [--only naming]
     [--photos FOLDER] [--results DIR]
@@ -14,6 +14,9 @@ import report
 from quality import (
     chart,
     crops,
+    filtering,
+    filtering_tables,
+    filtering_times,
     measuring,
     methods,
     naming,
@@ -43,9 +46,15 @@ PUBLISHED_NAMING = {
     "naming.inc": ROOT / "docs" / "naming.inc",
 }
 NAMING_TITLE = "Names of blurs"
+PUBLISHED_FILTERING = {
+    "filtering.md": ROOT / "benchmarks" / "results" / "filtering.md",
+    "filtering.inc": ROOT / "docs" / "filtering.inc",
+}
+FILTERING_TITLE = "Blur and noise given"
 PUBLISHED_SETS = {"Set5": 5, "McMaster": 18, "CBSD68": 68}
 NOISY_SIGMAS = (1.2, 2.4)
 FULL_ROUNDS = 5
+FILTER_ROUNDS = 4  # of times of filters, which are short, for each of the others
 MAX_SIGMA = 8  # whose kernel is as wide as the margin around a photograph
 PACKAGES = ("pydbcnn", "numpy", "scipy", "opencv-python", "scikit-image", "pillow")
 
@@ -54,8 +63,8 @@ def main(arguments=None):
     """Measure, print the tables and write what is to be published."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    if options.photos and options.only == "restoring":
-        parser.error("--photos: names of blurs are left out by --only restoring")
+    if options.photos and options.only not in (None, "naming"):
+        parser.error(f"--photos: names of blurs are left out by --only {options.only}")
     try:
         sets = find_sets(options.data, options.sets)
         files = naming.find_files(options.photos)
@@ -65,6 +74,8 @@ def main(arguments=None):
         report_restoring(sets, options)
     if options.only in (None, "naming"):
         report_naming(sets, files, options)
+    if options.only in (None, "filtering"):
+        report_filtering(sets, options)
 
 
 def report_restoring(sets, options):
@@ -94,6 +105,19 @@ def report_naming(sets, files, options):
         write_naming(places, about, parts + (of_files if options.results else []))
 
 
+def report_filtering(sets, options):
+    """What filters and models make of photographs whose blur and noise are given."""
+    start = machine.core_seconds()
+    results = measure_filtering(sets, options)
+    about = _about(options, start)
+    parts = filtering_tables.parts(results)
+    protocol = filtering_tables.PROTOCOL
+    print(pages.markdown(about, parts, FILTERING_TITLE, protocol))
+    reason = incomplete_sets(results.sets) or incomplete_rounds(options.rounds)
+    if places := _places(PUBLISHED_FILTERING, reason, options):
+        write_filtering(places, about, parts)
+
+
 def _about(options, start):
     return {
         "date": datetime.date.today().isoformat(),
@@ -109,8 +133,9 @@ def build_parser():
         epilog="A complete run, over all sets of the report and all sigmas, replaces "
         "the published reports: benchmarks/results/quality.md, docs/quality.inc and "
         "two pictures in docs/images; benchmarks/results/naming.md and "
-        "docs/naming.inc. Any other run prints its tables and writes nothing, unless "
-        "--results names a folder.",
+        "docs/naming.inc; benchmarks/results/filtering.md and docs/filtering.inc. Any "
+        "other run prints its tables and writes nothing, unless --results names a "
+        "folder.",
     )
     add = parser.add_argument
     add(
@@ -137,9 +162,9 @@ def build_parser():
     )
     add(
         "--only",
-        choices=["restoring", "naming"],
-        help="one of the two reports: what restoring reaches, or how well blurs are "
-        "named (default: both)",
+        choices=["restoring", "naming", "filtering"],
+        help="one of the three reports: what restoring reaches, how well blurs are "
+        "named, or what is made of blur and noise that are given (default: all)",
     )
     add(
         "--photos",
@@ -236,6 +261,23 @@ def measure_naming(sets, files, options):
     return naming_tables.NamingResults(sizes, readings, file_readings)
 
 
+def measure_filtering(sets, options):
+    """Everything that the report on filters shows, as a `FilteringResults`."""
+    times, making = [], []
+    if options.rounds:
+        rounds = FILTER_ROUNDS * options.rounds
+        with workers(1, n_threads=1) as pool:
+            times = pool.submit(filtering_times.measure_filters, rounds).result()
+            making = pool.submit(filtering_times.measure_making, rounds).result()
+    models = filtering.told_models(available_models())
+    cases = filtering.filtering_cases(sets, models)
+    with workers(options.jobs, n_threads=1) as pool:
+        measured = filtering.measure_cases(cases, pool)
+        drp = filtering.measure_cases(filtering.drp_cases(sets), pool)
+    sizes = {name: len(photos) for name, photos in sets.items()}
+    return filtering_tables.FilteringResults(sizes, measured, drp, times, making)
+
+
 def _places(published, reason, options):
     """Where the files of a report go; empty if nowhere, after saying why."""
     if options.results is not None:
@@ -260,9 +302,14 @@ def incomplete(sets, sigmas, rounds):
         return reason
     if sigmas != list(protocol.SIGMAS):
         return "it is of other sigmas"
-    if rounds < FULL_ROUNDS:
-        return f"there were fewer than {FULL_ROUNDS} rounds"
-    return None
+    return incomplete_rounds(rounds)
+
+
+def incomplete_rounds(rounds):
+    """Why times of so many rounds are not published, or None."""
+    return (
+        f"there were fewer than {FULL_ROUNDS} rounds" if rounds < FULL_ROUNDS else None
+    )
 
 
 def incomplete_sets(sets):
@@ -290,13 +337,22 @@ def write(places, about, parts, results):
 
 def write_naming(places, about, parts):
     """Write the report on names; each file appears whole or not at all."""
-    protocol = naming_tables.PROTOCOL
+    _write_texts(places, about, parts, NAMING_TITLE, naming_tables.PROTOCOL)
+
+
+def write_filtering(places, about, parts):
+    """Write the report on filters; each file appears whole or not at all."""
+    _write_texts(places, about, parts, FILTERING_TITLE, filtering_tables.PROTOCOL)
+
+
+def _write_texts(places, about, parts, title, protocol):
+    """Write a report that is text alone, in the form that the name of a file says."""
     texts = {
-        "naming.md": pages.markdown(about, parts, NAMING_TITLE, protocol),
-        "naming.inc": pages.restructured_text(about, parts, protocol),
+        ".md": pages.markdown(about, parts, title, protocol),
+        ".inc": pages.restructured_text(about, parts, protocol),
     }
-    for name, text in texts.items():
-        report.write(places[name], text.encode())
+    for path in places.values():
+        report.write(path, texts[path.suffix].encode())
     _say_written(places)
 
 

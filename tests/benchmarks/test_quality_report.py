@@ -268,7 +268,7 @@ def test_a_part_of_the_measurements_writes_nothing(tmp_path, capsys, monkeypatch
     monkeypatch.setattr(evaluate, "measure", lambda sets, options: RESULTS)
     monkeypatch.setattr(evaluate.machine, "describe", lambda *arguments: MACHINE)
     save_photo(tmp_path / "A" / "1.png", detail())
-    evaluate.main([str(tmp_path)])
+    evaluate.main([str(tmp_path), "--only", "restoring"])
     printed = capsys.readouterr().out
     assert "| Wiener, true kernel | - | 29.50 |" in printed
     assert "Nothing was written, since the report is of the sets Set5" in printed
