@@ -12,13 +12,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from quality.filtering import filter_model
 
 from pydbcnn import Blur, Noise
 from pydbcnn._degradations.blur_base import filter_image
-from pydbcnn._network.blur_aware import BlurAwareNetwork
-from pydbcnn._network.network import Network
 from pydbcnn._photos import find_photos, read_photo
-from pydbcnn._restoration.model import DeblurModel
 from pydbcnn.backends import get_backend
 
 BLURS = {
@@ -35,16 +33,10 @@ BESIDE = 7  # pixels
 PLACES_OF_IMPULSES = 40  # levels off the median of the pixels around
 
 
-def filter_model():
-    """A model that is nothing but its filter."""
-    network = Network(3, 3, (1, 1), (1, 1, 1))
-    weights = BlurAwareNetwork.around(network, 1, True, (0.3, 5.0))
-    return DeblurModel(weights, np.zeros(weights.n_params, np.float32))
-
-
 def restored(pixels, blur, noise, clipped="white"):
     """A photograph through the filter."""
-    known = filter_model().check(
+    model = filter_model(3)
+    known = model.check(
         blur=blur,
         noise=noise,
         clipped=clipped,
@@ -52,9 +44,8 @@ def restored(pixels, blur, noise, clipped="white"):
         dtype=pixels.dtype,
     )
     backend = get_backend("cpu", "float32")
-    return filter_model().restore(
-        backend, pixels[np.newaxis], data_range=255.0, known=known
-    )[0]
+    batch = pixels[np.newaxis]
+    return model.restore(backend, batch, data_range=255.0, known=known)[0]
 
 
 def psnr(estimate, sharp):

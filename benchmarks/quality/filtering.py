@@ -9,14 +9,18 @@ from scipy import ndimage
 
 from pydbcnn import Blur, Noise
 from pydbcnn._blur_estimation.photo_power import sharp_power
+from pydbcnn._network.blur_aware import BlurAwareNetwork
 from pydbcnn._network.filter_alone import filter_alone
 from pydbcnn._network.inverse_filter import (
     SharpPower,
     inverse_filter,
     squared_frequencies,
 )
+from pydbcnn._network.network import Network
+from pydbcnn._pixels.gaussian import MAX_SIGMA, MIN_SIGMA
 from pydbcnn._pixels.values import luminance
 from pydbcnn._progress import progress_bar
+from pydbcnn._restoration.model import DeblurModel
 from pydbcnn.backends import get_backend
 from pydbcnn.metrics import peak_signal_noise_ratio
 
@@ -28,6 +32,7 @@ from .wiener import fitted_power_law, true_noise, wiener
 
 WIENER = "Wiener, Fourier"
 WIENER_SAME = "Wiener, same knowledge"
+FEW = "few pixels"
 FILTER = "filter alone"
 
 _CLEAN, _NOISY_JPEG = (0, None), (1, 90)
@@ -111,7 +116,8 @@ class FilteringCase:
         outputs = {
             WIENER: wiener(levels, blur.kernel(), noise, law),
             WIENER_SAME: wiener(levels, blur.kernel(), noise, ReadPower(power)),
-            FILTER: filtered(levels, kernel, 255),
+            FEW: filtered(levels, kernel, 255),
+            FILTER: by_filter(levels, blur, noise),
         }
         images = {INPUT: pixels}
         images |= {name: to_8_bits(output) for name, output in outputs.items()}
@@ -157,6 +163,36 @@ def filtered(image, kernel, data_range):
     network, params = filter_alone(kernel, batch.shape[-1])
     forward = get_backend("cpu").forward
     return forward(network, params, batch, data_range=data_range).reshape(image.shape)
+
+
+def by_filter(levels, blur, noise):
+    """The filter of the package alone, in the Fourier domain where it takes that.
+
+    Parameters
+    ----------
+    levels : array of shape (height, width)
+        Luminance from 0 to 255.
+    blur : Blur
+    noise : Noise
+
+    Returns
+    -------
+    restored : array like `levels`, float32
+        Neither clipped nor rounded.
+    """
+    model, batch = filter_model(1), levels.astype(np.float32)[np.newaxis, ..., None]
+    known = model.check(
+        blur=blur, noise=noise, clipped="none", shapes=[levels.shape], dtype=batch.dtype
+    )
+    backend = get_backend("cpu")
+    return model.restore(backend, batch, data_range=255.0, known=known)[0, ..., 0]
+
+
+def filter_model(n_channels):
+    """A model that is nothing but its filter."""
+    network = Network(n_channels, n_channels, (1, 1), (1, 1, 1))
+    weights = BlurAwareNetwork.around(network, 1, True, (MIN_SIGMA, MAX_SIGMA))
+    return DeblurModel(weights, np.zeros(weights.n_params, np.float32))
 
 
 def _with_channels(image):

@@ -15,7 +15,14 @@ from scipy import ndimage
 from pydbcnn import Blur
 from pydbcnn._network.inverse_filter import TYPICAL_POWER
 
-METHODS = "input", filtering.WIENER, filtering.WIENER_SAME, filtering.FILTER, "mild"
+METHODS = (
+    "input",
+    filtering.WIENER,
+    filtering.WIENER_SAME,
+    filtering.FEW,
+    filtering.FILTER,
+    "mild",
+)
 
 # ---------------------------------------------------------------------------- the cases
 
