@@ -77,6 +77,14 @@ def _from_picture(path):
     if not levels.any():
         raise ValueError(f"--blur {path}: the picture is black, and no kernel.")
     try:
-        return Blur.from_kernel(levels / levels.sum())
+        blur = Blur.from_kernel(levels / levels.sum())
     except ValueError as error:
         raise ValueError(f"--blur {path}: {error}") from None
+    down, across = map(round, blur.offset)
+    if down or across:
+        raise ValueError(
+            f"--blur {path}: the centroid of this kernel lies {down} pixel(s) below "
+            f"and {across} to the right of its centre, so that undoing it would move "
+            "the photo by as much: move the kernel in its picture until it is centred."
+        )
+    return blur

@@ -16,6 +16,7 @@ _FORMS = (
     "one of them for each image in a list; those of the tiles of an image are an array "
     "of Blur of shape (rows, columns)"
 )
+_ONE_OR_EACH = "one for all, or one for each image or for its tiles"
 _FORMS_OF_MASKS = "'white', 'none', or a mask of clipped pixels for each image"
 
 
@@ -91,7 +92,14 @@ def check_noises(noise, n_images, dtype):
         When it is no noise.
     """
     is_one = noise is None or isinstance(noise, Noise) or np.ndim(noise) == 0
-    noises = _for_each(noise, is_one, n_images, "noise", "[noise]")
+    noises = _for_each(
+        noise,
+        is_one,
+        n_images,
+        "noise",
+        "[noise]",
+        "one for all, or one for each image",
+    )
     return [_check_noise(value, np.dtype(dtype)) for value in noises]
 
 
@@ -132,7 +140,9 @@ def check_clipped(clipped, shapes):
         if clipped not in ("white", "none"):
             raise ValueError(f"clipped={clipped!r}: expected {_FORMS_OF_MASKS}.")
         return None, clipped == "white"
-    masks = _for_each(clipped, False, len(shapes), "clipped", "[mask]")
+    masks = _for_each(
+        clipped, False, len(shapes), "clipped", "[mask]", "one for each image"
+    )
     checked = []
     for index, (mask, shape) in enumerate(zip(masks, shapes, strict=True)):
         mask = _as_array(mask)
@@ -145,13 +155,12 @@ def check_clipped(clipped, shapes):
     return checked, True
 
 
-def _for_each(value, is_one, n_images, name, of_tiles):
+def _for_each(value, is_one, n_images, name, of_one, wanted=_ONE_OR_EACH):
     values = [value] * n_images if is_one else _listed(value, name)
     if len(values) != n_images:
         raise ValueError(
-            f"{name} holds {len(values)} value(s) for {n_images} image(s): pass one "
-            "for all, or one for each image or for its tiles; for a single image that "
-            f"is {name}={of_tiles}."
+            f"{name} holds {len(values)} value(s) for {n_images} image(s): pass "
+            f"{wanted}; for a single image that is {name}={of_one}."
         )
     return values
 
@@ -233,6 +242,8 @@ def _undoable(blur, name):
 def _check_noise(value, dtype):
     if value is None or isinstance(value, Noise):
         return value
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(
             f"noise={value!r}: expected its standard deviation in levels of 8 bits, "
