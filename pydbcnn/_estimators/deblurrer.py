@@ -476,7 +476,7 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
             strength=strength,
             clipped=clipped,
             tile_size=tile_size,
-            shapes=[image.shape[:2] for batch in batches for image in batch],
+            shapes=[size for batch in batches for size in _sizes_of(batch)],
             dtype=batches[0].dtype,
         )
         backend = get_backend(self.device, self.precision)
@@ -889,6 +889,11 @@ class DBCNNDeblurrer(RegressorMixin, BaseEstimator):
     def _dtype(self):
         """The type of parameters and gradients."""
         return np.dtype(np.float64 if self.precision == "float64" else np.float32)
+
+
+def _sizes_of(batch):
+    """Height and width of each image of a batch."""
+    return [batch.shape[1:3]] * len(batch)
 
 
 def fit_deblurrer(deblurrer, X, y, *, incremental=False, checkpoint=None):
