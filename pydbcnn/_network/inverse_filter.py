@@ -289,7 +289,10 @@ def _least_squares(problem, start, tolerance):
         length = product / float((direction * image).sum())
         weights = weights + length * direction
         lowered.append(length * product)
-        if sum(lowered[-3:]) <= tolerance * problem.least_error:
+        few = (
+            len(lowered) < 3
+        )  # the first step from a smaller filter may be a small one
+        if not few and sum(lowered[-3:]) <= tolerance * problem.least_error:
             break
         rest = rest - length * image
         step = times(inverse, rest)
