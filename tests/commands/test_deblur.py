@@ -265,7 +265,7 @@ def test_deblur_with_noise_and_strength(
         (("--blur", "gaussian:1,2,0"), 1, "sigma_minor=2.0 is above sigma=1.0"),
         (("--blur", "defocus:60"), 1, "kernel of 121 x 121 pixels"),
         (("--blur", "black.png"), 1, "--blur black.png: the picture is black"),
-        (("--blur", "aside.png"), 1, "centred()"),
+        (("--blur", "aside.png"), 1, "until it is centred"),
         (("--blur", "even.png"), 1, "even side"),
         (("--blur", "photo.png"), 1, "even side"),
         (("--blur", "broken.json"), 1, "--blur broken.json: This is no JSON"),
