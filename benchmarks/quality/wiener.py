@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pydbcnn import Noise
+from pydbcnn._network.inverse_filter import transfer_function
 
 from .methods import MARGIN
 
@@ -126,28 +127,6 @@ def mirrored(image):
         seam = (1 - share) * after + share * before
         image = np.concatenate([seam[MARGIN:], image, seam[:MARGIN]]).T
     return image
-
-
-def transfer_function(kernel, shape):
-    """Transform of a kernel with its centre at the origin.
-
-    Parameters
-    ----------
-    kernel : array of shape (odd, odd)
-    shape : tuple of 2 int
-        A kernel that is larger goes around.
-
-    Returns
-    -------
-    transfer : array of shape (height, width // 2 + 1), complex128
-    """
-    rows, columns = (
-        np.arange(-(side // 2), side // 2 + 1) % size
-        for side, size in zip(kernel.shape, shape, strict=True)
-    )
-    placed = np.zeros(shape)
-    np.add.at(placed, np.ix_(rows, columns), kernel)
-    return np.fft.rfft2(placed)
 
 
 def true_noise(levels, blurred):

@@ -106,6 +106,21 @@ class BlurAwareNetwork:
         low, high = self.sigma_range
         return round(min(max(float(sigma), low), high), 2)
 
+    def as_blur(self, blur):
+        """The blur that `at` undoes.
+
+        Parameters
+        ----------
+        blur : float or Blur
+            A float is the sigma of a round Gaussian; one outside the range counts as
+            the nearest end.
+
+        Returns
+        -------
+        blur : Blur
+        """
+        return blur if isinstance(blur, Blur) else Blur.gaussian(self.clipped(blur))
+
     def basis(self, sigma):
         """Chebyshev polynomials of log sigma, which runs from -1 to 1.
 
@@ -142,8 +157,7 @@ class BlurAwareNetwork:
         """
         if not self.needs_sigma:
             return self.network, params
-        if not isinstance(blur, Blur):
-            blur = Blur.gaussian(self.clipped(blur))
+        blur = self.as_blur(blur)
         sigma = self.clipped(blur.sigma)
         xp = namespace(params)
         learned = xp.zeros(self.learned.n_params, params.dtype)

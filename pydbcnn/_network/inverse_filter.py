@@ -289,10 +289,9 @@ def _least_squares(problem, start, tolerance):
         length = product / float((direction * image).sum())
         weights = weights + length * direction
         lowered.append(length * product)
-        few = (
-            len(lowered) < 3
-        )  # the first step from a smaller filter may be a small one
-        if not few and sum(lowered[-3:]) <= tolerance * problem.least_error:
+        # The first steps from a smaller filter on may be small ones.
+        last = lowered[-3:]
+        if len(last) == 3 and sum(last) <= tolerance * problem.least_error:
             break
         rest = rest - length * image
         step = times(inverse, rest)

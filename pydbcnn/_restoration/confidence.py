@@ -1,14 +1,16 @@
 """confidence_map: how far a filter can be trusted beside clipped pixels."""
 
+from functools import partial
+
 import numpy as np
 
-from .._network.filter_alone import filter_alone, square
+from .._network.filter_alone import square
 from .._pixels.device import refuse_gpu
 from .._pixels.images import as_images
 from .._pixels.values import resolve_data_range
 from ..backends import get_backend
 from .given import check_blurs, check_clipped
-from .highlights import confidence_around
+from .highlights import confidence_around, correlated_mask
 from .undoing import clipped_channels
 
 
@@ -64,7 +66,6 @@ def confidence_map(images, blur, *, clipped="white", data_range=None):
     array([3, 2, 0, 0, 0, 0, 0, 0, 0, 2])
     """
     checked = as_images(images, "images")
-    backend = get_backend("cpu", "float32")
     pictures = list(checked.each())
     for picture in pictures:
         refuse_gpu(picture, "confidence_map", "images")
@@ -72,11 +73,7 @@ def confidence_map(images, blur, *, clipped="white", data_range=None):
     masks, looks = check_clipped(clipped, [picture.shape[:2] for picture in pictures])
     white = resolve_data_range(data_range, checked.dtype)
 
-    def correlated(mask, kernel):
-        network, params = filter_alone(kernel, 1)
-        values = mask.astype(np.float32)[np.newaxis, ..., np.newaxis]
-        return backend.forward(network, params, values, data_range=1.0)[0, ..., 0]
-
+    correlated = partial(correlated_mask, get_backend("cpu", "float32"))
     maps = []
     for index, (picture, one) in enumerate(zip(pictures, blurs, strict=True)):
         if isinstance(one, np.ndarray):

@@ -156,17 +156,21 @@ class Highlights:
         return self._correlated_mask(mask, kernel) > 0
 
     def _correlated_mask(self, mask, kernel):
-        values = mask.astype(np.float32)[..., np.newaxis]
-        return self._forward(values, kernel, 1.0)[..., 0]
+        return correlated_mask(self.backend, mask, kernel)
 
     def _correlated(self, image, kernel):
-        return self._forward(image, kernel, self.data_range)
+        return _correlated(self.backend, image, kernel, self.data_range)
 
-    def _forward(self, image, kernel, data_range):
-        network, params = filter_alone(kernel, image.shape[2])
-        return self.backend.forward(
-            network, params, image[np.newaxis], data_range=data_range
-        )[0]
+
+def correlated_mask(backend, mask, kernel):
+    """A mask correlated with a kernel: float32 of shape (height, width)."""
+    values = mask.astype(np.float32)[..., np.newaxis]
+    return _correlated(backend, values, kernel, 1.0)[..., 0]
+
+
+def _correlated(backend, image, kernel, data_range):
+    network, params = filter_alone(kernel, image.shape[2])
+    return backend.forward(network, params, image[np.newaxis], data_range=data_range)[0]
 
 
 def confidence_around(lost, kernel, correlated):

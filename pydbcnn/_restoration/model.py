@@ -414,13 +414,11 @@ class _ImageRestorer:
 
     def _power(self, blurs):
         """The power of the sharp photograph, under the blurs that it has."""
-        return self.photo.power([self._as_blur(blur) for blur in blurs])
-
-    def _as_blur(self, blur):
-        """What `BlurAwareNetwork.at` undoes; None is of what stays as it is."""
-        if blur is None or isinstance(blur, Blur):
-            return blur or Blur.none()
-        return Blur.gaussian(self.model.weights.clipped(blur))
+        as_blur = self.model.weights.as_blur
+        # None is of what stays as it is.
+        return self.photo.power(
+            [Blur.none() if blur is None else as_blur(blur) for blur in blurs]
+        )
 
     def _undoing(self, blur, power, *, is_everywhere=True):
         return Undoing(self.model, self.backend, self.photo, blur, power, is_everywhere)

@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 
-from .._blur.blur import Blur
 from .._blur_estimation.photo_power import sharp_power
 from .._network.inverse_filter import TYPICAL_POWER, loss_of
 from .._network.network import MAX_FILTER_SIZE
@@ -86,7 +85,7 @@ class Undoing:
         self._highlights = self._fourier = None
         if not weights.inverse_filter:
             return
-        blur = blur if isinstance(blur, Blur) else Blur.gaussian(weights.clipped(blur))
+        blur = weights.as_blur(blur)
         if weights.keeps_channels and photo.white is not None:
             self._highlights = Highlights.under(
                 blur, photo.noise, power, backend, photo.data_range
