@@ -19,7 +19,6 @@ from pydbcnn._network.inverse_filter import (
 from pydbcnn._network.network import Network
 from pydbcnn._pixels.gaussian import MAX_SIGMA, MIN_SIGMA
 from pydbcnn._pixels.values import luminance
-from pydbcnn._progress import progress_bar
 from pydbcnn._restoration.model import DeblurModel
 from pydbcnn.backends import get_backend
 from pydbcnn.metrics import peak_signal_noise_ratio
@@ -29,6 +28,7 @@ from .methods import INPUT, restorer
 from .photos import Photo
 from .protocol import plane, psnr, to_8_bits
 from .wiener import fitted_power_law, true_noise, wiener
+from .workers import in_order
 
 WIENER = "Wiener, Fourier"
 WIENER_SAME = "Wiener, same knowledge"
@@ -347,8 +347,7 @@ def measure_cases(cases, pool):
     -------
     measured : list of Filtering or of DRPScore
     """
-    results = pool.map(_measured, cases)
-    return list(progress_bar(results, total=len(cases), unit=" cases"))
+    return in_order(_measured, cases, pool, " cases")
 
 
 def _measured(case):

@@ -9,12 +9,12 @@ import numpy as np
 from pydbcnn import Blur, Noise, estimate_blur
 from pydbcnn._photos import find_photos, read_photo
 from pydbcnn._pixels.values import luminance
-from pydbcnn._progress import progress_bar
 
 from .degradations import Degradation, blurred, degradations, spoiled
 from .photos import Photo
 from .protocol import plane, psnr, to_8_bits
 from .wiener import fitted_power_law, true_noise, wiener
+from .workers import in_order
 
 # Of a set with more photographs than this, each blur has one angle.
 MANY = 20
@@ -125,7 +125,7 @@ def read_cases(cases, pool):
     -------
     readings : list of Reading
     """
-    return _in_order(NamingCase.measure, cases, pool, " cases")
+    return in_order(NamingCase.measure, cases, pool, " cases")
 
 
 class FileReading(NamedTuple):
@@ -194,9 +194,4 @@ def read_files(paths, pool):
     -------
     readings : list of FileReading
     """
-    return _in_order(read_file, paths, pool, " photographs")
-
-
-def _in_order(function, inputs, pool, unit):
-    results = pool.map(function, inputs)
-    return list(progress_bar(results, total=len(inputs), unit=unit))
+    return in_order(read_file, paths, pool, " photographs")

@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 from pydbcnn._pixels.opencv import import_cv2
+from pydbcnn._progress import progress_bar
 
 VARIABLE = "OMP_NUM_THREADS"
 
@@ -42,3 +43,22 @@ def workers(n_workers, n_threads):
 
 def _limit_opencv(n_threads):
     import_cv2().setNumThreads(n_threads)
+
+
+def in_order(function, inputs, pool, unit):
+    """What a function makes of all inputs, in their order, with a progress bar.
+
+    Parameters
+    ----------
+    function : callable
+    inputs : list
+    pool : concurrent.futures.Executor
+    unit : str
+        Of what the progress bar counts.
+
+    Returns
+    -------
+    results : list
+    """
+    results = pool.map(function, inputs)
+    return list(progress_bar(results, total=len(inputs), unit=unit))
